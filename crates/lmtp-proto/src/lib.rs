@@ -1,0 +1,4 @@
+//! lmtp-proto
+#![forbid(unsafe_code)]
+pub mod ask;
+pub mod path;

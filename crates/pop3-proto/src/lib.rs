@@ -1,0 +1,3 @@
+//! pop3-proto
+#![forbid(unsafe_code)]
+pub mod server;

@@ -1,0 +1,3 @@
+//! The server.s machine.
+pub mod ask;
+pub mod policy;

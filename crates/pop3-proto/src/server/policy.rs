@@ -1,0 +1,88 @@
+//! What holds for one connection before anybody has said who they are.
+
+use std::time::Duration;
+
+use super::ask::Expire;
+
+/// The settings of a session. The driver builds one for each connection.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// The name the greeting gives, a domain or an address literal.
+    pub hostname: String,
+    /// IMPLEMENTATION's argument, one token (RFC 2449 §6.9); `None`: not announced.
+    pub implementation: Option<String>,
+    /// Whether TLS is on from the first octet (RFC 8314 §3.3).
+    pub implicit_tls: bool,
+    /// Whether STLS can be carried out (RFC 2595 §4).
+    pub stls: bool,
+    /// Whether a password may be sent without TLS on this connection: loopback, or a network
+    /// that the listener names (`rulings` 1).
+    pub cleartext: bool,
+    /// The banner timestamp, angle brackets included, where APOP works (RFC 1939 §7).
+    pub apop: Option<String>,
+    /// Whether LAST (RFC 1460 §5) is answered.
+    pub last: bool,
+    /// LOGIN-DELAY: the largest of all accounts, `USER` after it where they differ.
+    pub login_delay: Option<Announced<Duration>>,
+    /// EXPIRE: the smallest of all accounts, `USER` after it where they differ.
+    pub expire: Option<Announced<Expire>>,
+    /// What a message with raw UTF-8 in its header is to a client that did not say UTF8.
+    pub utf8_legacy: Utf8Legacy,
+    /// The sizes and counts.
+    pub limits: Limits,
+}
+
+/// What CAPA says before login (RFC 2449 §§6.5, 6.7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Announced<T> {
+    /// The value that holds for everyone at least.
+    pub value: T,
+    /// Whether accounts differ: ` USER`.
+    pub per_user: bool,
+}
+
+/// How a message accepted with SMTPUTF8 is shown without UTF8 mode (RFC 6856 §2.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Utf8Legacy {
+    /// `-ERR [UTF8]` to RETR, TOP and LIST n of it.
+    #[default]
+    Refuse,
+    /// As it is.
+    Raw,
+}
+
+/// The sizes, counts and times of a session, each with its reason in `rulings` 2 and 3.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The longest command line, CRLF included. RFC 2449 §4 asks for 255.
+    pub line_octets_max: usize,
+    /// The longest line inside AUTH, CRLF included: OAuth tokens are long.
+    pub sasl_octets_max: usize,
+    /// The longest password.
+    pub password_octets_max: usize,
+    /// Bad commands before login.
+    pub bad_commands_before_login_max: u32,
+    /// Bad commands after login.
+    pub bad_commands_after_login_max: u32,
+    /// Different failed names and passwords.
+    pub failures_max: u32,
+    /// The autologout timer, before and after login; RFC 1939 §3 asks for 10 minutes at least.
+    pub idle: Duration,
+    /// How much output is gathered before it is written.
+    pub output_octets_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            line_octets_max: 1024,
+            sasl_octets_max: 24 * 1024,
+            password_octets_max: 512,
+            bad_commands_before_login_max: 20,
+            bad_commands_after_login_max: 50,
+            failures_max: 5,
+            idle: Duration::from_secs(630),
+            output_octets_max: 64 * 1024,
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Who is it, and where is theirs: accounts, addresses and app passwords.
+//!
+//! ```text
+//!   directory.rs   Directory, Manage: the questions and the acts
+//!        │
+//!   accounts/      both, over SQLite
+//!        │
+//!   password.rs  cache.rs  app_password.rs  address.rs
+//! ```
+//! A directory knows no protocol and no store: it hands out [`mail_wire::MaildropId`]s.
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+mod directory;
+
+pub use directory::{
+    Account, Directory, Origin, Pending, ResolveError, Scope, Secrecy, VerifyError,
+};

@@ -1,0 +1,56 @@
+//! What can go wrong in a store: absent, full, damaged, disk.
+
+use std::io;
+
+/// Why a store could not do it.
+///
+/// The public text of a reply is made elsewhere from [`StoreError::is_temporary`] and the
+/// variant; the detail here is for the log.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The message is not there any more.
+    #[error("the message is gone: {detail}")]
+    Absent {
+        /// What was looked for.
+        detail: String,
+    },
+    /// The disk, or its inodes, or the maildrop's quota.
+    #[error("no room: {detail}")]
+    Full {
+        /// What is full.
+        detail: String,
+        /// Whether it is this maildrop's own quota.
+        quota: bool,
+    },
+    /// The message is larger than the store takes.
+    #[error("too large: at most {octets_max} octets are taken")]
+    TooLarge {
+        /// The limit.
+        octets_max: u64,
+    },
+    /// What is on the disk is not what was written there.
+    #[error("damaged: {detail}")]
+    Damaged {
+        /// What is wrong, and where.
+        detail: String,
+    },
+    /// The system refused.
+    #[error("{action}: {source}")]
+    Disk {
+        /// What was tried, with the path.
+        action: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The store is closing, or its pool is overloaded.
+    #[error("the store takes no more work now")]
+    Unavailable,
+}
+
+impl StoreError {
+    /// Whether the same may succeed later without anybody's help: `[SYS/TEMP]` against
+    /// `[SYS/PERM]` (RFC 3206 §4).
+    pub const fn is_temporary(&self) -> bool {
+        !matches!(self, Self::Damaged { .. } | Self::TooLarge { .. })
+    }
+}

@@ -1,0 +1,30 @@
+//! Where messages are kept: the traits, their promises, and the backends.
+//!
+//! ```text
+//!            store.rs  Store, Maildrop, Delivery: what is promised
+//!                │
+//!     ┌──────────┴──────────┐
+//!  memory.rs            maildir/          each passes conformance.rs
+//! ```
+//! A store knows no protocol and no account: it is given a [`mail_wire::MaildropId`].
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+mod body;
+mod error;
+mod store;
+
+pub use body::Body;
+pub use error::StoreError;
+pub use store::{
+    Delivery, Incoming, Maildrop, Pending, Promises, Recipient, Removed, Store, Stored,
+};
