@@ -1,0 +1,4 @@
+//! One file a command: its `Args`, and `run`.
+
+pub(crate) mod completions;
+pub(crate) mod man;

@@ -1,0 +1,14 @@
+//! The tokio runtimes: one thread for a command, all cores for a server.
+
+use std::future::Future;
+
+use crate::output::Failure;
+
+/// Runs one short piece of asynchronous work on this thread.
+pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(format!("cannot start: {error}")))?;
+    Ok(runtime.block_on(work))
+}
