@@ -133,6 +133,19 @@ pub enum Commit {
     Failed,
 }
 
+/// What the driver tells a session that has to end ([`Session::tell`]).
+///
+/// [`Session::tell`]: super::session::Session::tell
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Tell {
+    /// The server is stopping: `[SYS/TEMP]`.
+    Drain,
+    /// There is no room: too many connections, too little memory: `[SYS/TEMP]`.
+    Pressure,
+    /// The account was disabled or removed, or its password changed.
+    AccountChanged,
+}
+
 /// Why the session wants the connection closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
@@ -154,4 +167,7 @@ pub enum Reason {
     WrongProtocol,
     /// The driver said so: drain, pressure, disabled account.
     Told,
+    /// The driver gave an answer to a question that was not asked. Nothing is said and nothing
+    /// is changed: this is our fault, not the peer's.
+    WrongAnswer,
 }
