@@ -123,3 +123,12 @@ pub enum Reason {
     /// The driver said so: drain, pressure.
     Told,
 }
+
+/// Why the driver ends a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Tell {
+    /// The server is being stopped: 421 4.3.2.
+    Draining,
+    /// There are too many connections: 421 4.3.2.
+    Pressure,
+}
