@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 
 use mail_wire::{Credentials, MaildropId};
+use serde::{Deserialize, Serialize};
 
 /// An answer that is on its way.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -48,7 +49,8 @@ pub struct Origin {
 }
 
 /// What a credential may be used for (`product` §1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Scope {
     /// Fetching mail.
     Pop3,

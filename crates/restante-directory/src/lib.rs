@@ -20,8 +20,23 @@
     )
 )]
 
+mod carried;
+mod clock;
 mod directory;
+mod manage;
+mod records;
+mod refusal;
+mod settings;
 
+pub use clock::Clock;
 pub use directory::{
     Account, Directory, Origin, Pending, ResolveError, Scope, Secrecy, VerifyError,
 };
+pub use manage::{Manage, Outcome};
+pub use records::{
+    AccountChange, AccountRecord, AddressRecord, AppPasswordChange, AppPasswordRecord, Filter,
+    GeneratedAppPassword, ImportBatch, ImportLine, ImportProblem, ImportReport, Kind, LastUse,
+    NewAccount, NewAddress, NewAppPassword, Page, RemovedAccount,
+};
+pub use refusal::{ManageError, OpenError};
+pub use settings::{HashCost, Settings};

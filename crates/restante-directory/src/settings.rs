@@ -1,0 +1,72 @@
+//! The settings of a directory of accounts, with their defaults and the reasons for them.
+
+use std::time::Duration;
+
+use crate::clock::Clock;
+
+/// How a directory of accounts behaves.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Our domains, U-labels or A-labels; the first is the main one.
+    pub domains: Vec<String>,
+    /// What starts a tag in a local part; `None`: nothing does.
+    pub plus_separator: Option<char>,
+    /// Whether `Bob@` and `bob@` are two (RFC 5321 §2.4 lets a host decide).
+    pub local_parts_case_sensitive: bool,
+    /// The account or address that gets mail for a postmaster without an address of its own.
+    pub postmaster: Option<String>,
+    /// Whether main passwords are good for POP3 where the account does not say.
+    pub main_password_over_pop3: bool,
+    /// What a hash of a main password costs.
+    pub hash: HashCost,
+    /// How many hashes are computed at once; one a core, as each keeps a core busy.
+    pub hash_places: usize,
+    /// How many may wait for each place; more are answered "not now" at once.
+    pub hash_queue: usize,
+    /// How long a password that was verified needs no hash again; zero switches that off.
+    pub cache_life: Duration,
+    /// How many verified passwords are remembered, at most.
+    pub cache_entries: usize,
+    /// How many questions may read the database at once.
+    pub readers: usize,
+    /// Tells the time of day, for expiry and last use.
+    pub clock: Clock,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            domains: Vec::new(),
+            plus_separator: Some('+'),
+            local_parts_case_sensitive: false,
+            postmaster: None,
+            main_password_over_pop3: true,
+            hash: HashCost::default(),
+            hash_places: std::thread::available_parallelism().map_or(1, usize::from),
+            // security §4.2: a queue of 64 a core is two seconds of waiting at 30 ms a hash.
+            hash_queue: 64,
+            cache_life: Duration::from_mins(5),
+            cache_entries: 100_000,
+            readers: 4,
+            clock: Clock::system(),
+        }
+    }
+}
+
+/// What one argon2id hash costs (RFC 9106 §3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HashCost {
+    /// Memory in KiB.
+    pub memory_kib: u32,
+    /// Passes over it.
+    pub passes: u32,
+    /// Lanes.
+    pub lanes: u32,
+}
+
+impl Default for HashCost {
+    /// OWASP's smallest: about 30 ms.
+    fn default() -> Self {
+        Self { memory_kib: 19_456, passes: 2, lanes: 1 }
+    }
+}
