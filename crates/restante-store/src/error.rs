@@ -42,12 +42,33 @@ pub enum StoreError {
         /// What the system said.
         source: io::Error,
     },
+    /// Another process has the store open.
+    #[error("another process has the store {path} open: stop it first, or use its control socket")]
+    Locked {
+        /// The store's folder.
+        path: String,
+    },
     /// The store is closing, or its pool is overloaded.
     #[error("the store takes no more work now")]
     Unavailable,
 }
 
 impl StoreError {
+    /// What the system said about an action: a full disk (or its inodes) and a used-up quota
+    /// are told apart from everything else.
+    pub fn disk(action: impl Into<String>, source: io::Error) -> Self {
+        let action = action.into();
+        match source.kind() {
+            io::ErrorKind::StorageFull => {
+                Self::Full { detail: format!("{action}: {source}"), quota: false }
+            }
+            io::ErrorKind::QuotaExceeded => {
+                Self::Full { detail: format!("{action}: {source}"), quota: true }
+            }
+            _ => Self::Disk { action, source },
+        }
+    }
+
     /// Whether the same may succeed later without anybody's help: `[SYS/TEMP]` against
     /// `[SYS/PERM]` (RFC 3206 §4).
     pub const fn is_temporary(&self) -> bool {

@@ -20,10 +20,14 @@
 )]
 
 mod body;
+mod crlf;
 mod error;
+pub mod maildir;
+pub mod memory;
+mod pool;
 mod store;
 
-pub use body::Body;
+pub use body::{Body, Progress};
 pub use error::StoreError;
 pub use store::{
     Delivery, Incoming, Maildrop, Pending, Promises, Recipient, Removed, Store, Stored,
