@@ -20,10 +20,14 @@
     )
 )]
 
+mod address;
 mod carried;
 mod clock;
 mod directory;
+mod domain;
+mod local_part;
 mod manage;
+mod near;
 mod records;
 mod refusal;
 mod settings;
