@@ -128,7 +128,7 @@ pub enum Reason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Tell {
     /// The server is being stopped: 421 4.3.2.
-    Draining,
+    Drain,
     /// There are too many connections: 421 4.3.2.
     Pressure,
 }

@@ -26,10 +26,19 @@
 )]
 
 pub mod ask;
+mod command;
+mod content;
+mod conversation;
 pub mod counters;
+mod data;
+pub mod error;
+mod execute;
+pub mod params;
 pub mod path;
 pub mod policy;
+mod reply;
 pub mod session;
+mod state;
 
 pub use ask::{Answer, Ask, Envelope, Failure, Next, Reason, RecipientRefusal, Tell};
 pub use counters::Counters;

@@ -95,7 +95,7 @@ impl Default for Limits {
             recipients_max: 1000,
             message_octets_max: 50 << 20,
             bad_commands_max: 20,
-            idle: Duration::from_secs(300),
+            idle: Duration::from_mins(5),
             output_octets_max: 64 * 1024,
         }
     }
