@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::commands::{completions, man};
+use crate::commands::{check, completions, config, man};
 use crate::output::{Failure, Output};
 
 /// A POP3 server with LMTP and SMTP intake.
@@ -18,6 +18,10 @@ pub(crate) struct Arguments {
 /// A new command is one file in `commands/`, one variant here and one arm in [`Arguments::run`].
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Say all that is wrong with a configuration
+    Check(check::Args),
+    /// Print what can be configured
+    Config(config::Args),
     /// Write the man pages into a folder
     Man(man::Args),
     /// Print the completions for a shell
@@ -28,6 +32,8 @@ impl Arguments {
     /// Does what was asked.
     pub(crate) fn run(self, output: Output) -> Result<ExitCode, Failure> {
         match self.command {
+            Command::Check(args) => check::run(&args, output),
+            Command::Config(args) => config::run(&args, output),
             Command::Man(args) => man::run(&args, Self::command(), output),
             Command::Completions(args) => completions::run(&args, Self::command(), output),
         }

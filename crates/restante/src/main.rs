@@ -22,6 +22,7 @@ mod args;
 mod commands;
 mod output;
 mod runtime;
+mod settings;
 
 use std::process::ExitCode;
 

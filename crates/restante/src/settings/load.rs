@@ -1,0 +1,131 @@
+//! From a document to settings, or to all that is wrong with it.
+
+use std::path::Path;
+
+use toml::de::DeTable;
+
+use crate::output::{Failure, Output};
+use crate::settings::document::Document;
+use crate::settings::intake::Intake;
+use crate::settings::limits::LimitSettings;
+use crate::settings::listen::Listen;
+use crate::settings::log::Log;
+use crate::settings::problem::{Problem, Severity};
+use crate::settings::reader::{Findings, Reader};
+use crate::settings::report::Report;
+use crate::settings::site::Site;
+use crate::settings::store::StoreSettings;
+use crate::settings::timeouts::Timeouts;
+use crate::settings::tls::Tls;
+
+/// A whole configuration.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// The top of the file.
+    pub(crate) site: Site,
+    /// `[tls]`.
+    pub(crate) tls: Option<Tls>,
+    /// `[listen]`.
+    pub(crate) listen: Listen,
+    /// `[store]`.
+    pub(crate) store: StoreSettings,
+    /// `[limits]`.
+    pub(crate) limits: LimitSettings,
+    /// `[timeouts]`.
+    pub(crate) timeouts: Timeouts,
+    /// `[intake]`.
+    pub(crate) intake: Intake,
+    /// `[log]`.
+    pub(crate) log: Log,
+}
+
+/// What a document says.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    /// The settings, unless there is an error among the problems.
+    pub(crate) settings: Option<Settings>,
+    /// All that is wrong, all settings there are, and where each was written.
+    pub(crate) findings: Findings,
+}
+
+/// Reads what a document says. It never fails: what is wrong is in the findings.
+pub(crate) fn read(document: &Document) -> Reading {
+    let (table, syntax) = DeTable::parse_recoverable(&document.text);
+    let mut reader = Reader::new(table.get_ref(), Site::MEANING);
+    let mut settings = Settings {
+        site: Site::read(&mut reader),
+        tls: reader.optional_table(Tls::NAME, Tls::MEANING, Tls::read),
+        listen: reader.table(Listen::NAME, Listen::MEANING, Listen::read),
+        store: reader.table(StoreSettings::NAME, StoreSettings::MEANING, StoreSettings::read),
+        limits: reader.table(LimitSettings::NAME, LimitSettings::MEANING, LimitSettings::read),
+        timeouts: reader.table(Timeouts::NAME, Timeouts::MEANING, Timeouts::read),
+        intake: reader.table(Intake::NAME, Intake::MEANING, Intake::read),
+        log: reader.table(Log::NAME, Log::MEANING, Log::read),
+    };
+    if reader.is_clean() {
+        between(&settings, &mut reader);
+    }
+    let mut findings = reader.finish();
+    findings.problems.extend(syntax.iter().map(syntax_problem));
+    findings.problems.sort_by_key(|problem| problem.span.as_ref().map_or(0, |span| span.start));
+    let folder = document.path.parent().unwrap_or(Path::new(""));
+    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    settings.site.resolve(&folder);
+    if let Some(tls) = &mut settings.tls {
+        tls.resolve(&folder);
+    }
+    let wrong = findings.problems.iter().any(|problem| problem.severity == Severity::Error);
+    Reading { settings: (!wrong).then_some(settings), findings }
+}
+
+/// The settings of a file, for a command that needs them: what is wrong is shown and is a
+/// failure; warnings are for `restante check`.
+pub(crate) fn load(path: &Path, output: Output) -> Result<Settings, Failure> {
+    let document = Document::read(path)?;
+    let reading = read(&document);
+    reading.settings.ok_or_else(|| {
+        let report = Report::new(&document, reading.findings.problems);
+        output.note(report.render(output.colour_of_errors()));
+        Failure::new(format!("the configuration has {}", report.count(Severity::Error)))
+    })
+}
+
+/// What no setting can know alone.
+fn between(settings: &Settings, reader: &mut Reader<'_>) {
+    if settings.tls.is_none() && !settings.listen.pop3s.is_empty() {
+        let problem = Problem::error("POP3S needs a certificate, and there is no [tls]");
+        let problem = problem.help("write [tls] with `certificate` and `key`").help(
+            "or, for this machine alone, pop3s = \"off\" and pop3 = \"127.0.0.1:110\" in [listen]",
+        );
+        reader.problem("listen.pop3s", problem);
+    }
+    let listen = &settings.listen;
+    let silent = listen.pop3.is_empty()
+        && listen.pop3s.is_empty()
+        && listen.lmtp.is_empty()
+        && listen.smtp.is_empty();
+    if silent {
+        reader.problem("listen.pop3", Problem::error("every service is \"off\""));
+    }
+    for (name, listeners) in [
+        ("listen.pop3s", &listen.pop3s),
+        ("listen.lmtp", &listen.lmtp),
+        ("listen.smtp", &listen.smtp),
+    ] {
+        if listeners.iter().any(|listener| !listener.cleartext_from.is_empty()) {
+            let problem =
+                Problem::warning(format!("`{name}`: `cleartext_from` has no effect here"));
+            reader.problem(name, problem.help("it is for POP3 without TLS: `listen.pop3`"));
+        }
+    }
+}
+
+fn syntax_problem(error: &toml::de::Error) -> Problem {
+    let problem = Problem::error(error.message().to_owned()).at(error.span());
+    match error.message() {
+        "duplicate key" => Problem { message: "this name is written twice".to_owned(), ..problem }
+            .label("the second")
+            .help("keep one of them"),
+        _ => problem.help("this is no TOML: a line is `name = \"text\"`, `name = 12` or `[table]`"),
+    }
+}
