@@ -69,6 +69,11 @@ impl LineSplitter {
         })
     }
 
+    /// Whether a line that is too long is being skipped: the input does not begin at its start.
+    pub const fn is_skipping(&self) -> bool {
+        self.skipping
+    }
+
     /// Whether a line is being skipped, or has begun: octets were looked at that belong to a
     /// line which is not whole.
     pub const fn is_mid_line(&self) -> bool {

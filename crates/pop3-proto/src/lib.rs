@@ -1,14 +1,17 @@
 //! POP3 (RFC 1939 and its extensions) as a machine without I/O, clock or logger.
 //!
 //! ```text
-//!            input                                    output
-//!              │                                        ▲
-//!              ▼                                        │
-//!   line ──► command ──► authorization / transaction ──► reply
-//!                                 │     ▲
-//!                             Ask ▼     │ Answer
-//!                               the driver
+//!        input                                              output
+//!          │                                                  ▲
+//!          ▼                                                  │
+//!   line ──► command ──► authorization | transaction ──► reply, words
+//!                              │            ▲
+//!                          Ask ▼            │ Answer
+//!                            the driver: who is it, where is theirs, send it, remove it
 //! ```
+//!
+//! The machine asks, the driver answers: see [`server::Session`]. It allocates what it keeps
+//! and nothing else, and it has no way to touch a maildrop but [`server::ask::Ask`].
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),
@@ -21,4 +24,11 @@
     )
 )]
 
+pub mod apop;
+pub mod capability;
+pub mod command;
+pub mod error;
+pub mod language;
+pub mod reply;
 pub mod server;
+mod words;

@@ -1,0 +1,26 @@
+//! What a state makes of a command: what should happen, not how it looks on the wire.
+
+use mail_wire::{Credentials, MessageNumber};
+
+use crate::reply::Reply;
+
+/// What should happen. The session carries it out.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// Say this. A refusal here is nobody's mistake: the message is gone, the mail needs UTF8.
+    Say(Reply),
+    /// Say this, and count a bad command.
+    Bad(Reply),
+    /// Say this, then these rows.
+    Rows(Reply, Vec<String>),
+    /// Send this challenge; the next line is the response.
+    Challenge(Vec<u8>),
+    /// Ask whether these are right.
+    Verify(Credentials),
+    /// Go over to TLS.
+    Secure,
+    /// Ask for this message; all of it, or this many lines of its body.
+    Retrieve(MessageNumber, Option<u64>),
+    /// QUIT.
+    Leave,
+}
