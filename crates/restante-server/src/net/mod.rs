@@ -1,0 +1,11 @@
+//! Sockets: how they are opened, spoken over, and kept secret.
+
+mod buffers;
+pub(crate) mod certificate;
+pub(crate) mod conn;
+pub mod listen;
+mod owner;
+pub mod service;
+pub(crate) mod socket;
+pub mod tls;
+pub(crate) mod watch_files;

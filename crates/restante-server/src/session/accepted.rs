@@ -1,0 +1,142 @@
+//! From accept to goodbye: what every connection goes through, whatever it speaks.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::time::timeout;
+
+use crate::guard::limits::{Admission, Refused};
+use crate::guard::nudge::Nudge;
+use crate::ledger::events;
+use crate::ledger::roll::Present;
+use crate::net::conn::Connection;
+use crate::net::service::{Peer, Service};
+use crate::net::socket::Socket;
+use crate::net::tls::{Protocol, Secured, Tls};
+use crate::session::context::Context;
+
+/// A connection that was let in.
+pub(crate) struct Accepted {
+    pub(crate) socket: Socket,
+    pub(crate) peer: Peer,
+    pub(crate) service: Service,
+    /// Whether a password may come without TLS.
+    pub(crate) cleartext: bool,
+    pub(crate) admission: Admission,
+    pub(crate) present: Present,
+    pub(crate) nudge: Arc<Nudge>,
+}
+
+/// What a session needs to know of its connection.
+pub(crate) struct Visit {
+    pub(crate) peer: Peer,
+    pub(crate) service: Service,
+    pub(crate) cleartext: bool,
+    pub(crate) admission: Admission,
+    pub(crate) present: Present,
+    pub(crate) nudge: Arc<Nudge>,
+    pub(crate) secured: Option<Secured>,
+}
+
+/// Serves one connection from accept to close.
+pub(crate) async fn serve(accepted: Accepted, context: Arc<Context>) {
+    let Accepted { socket, peer, service, cleartext, admission, present, nudge } = accepted;
+    let _open = Open::new(&context, service, peer, present.id());
+    socket.prepare();
+    let mut connection = Connection::new(socket, Arc::clone(&nudge), context.limits.write);
+    let mut visit = Visit { peer, service, cleartext, admission, present, nudge, secured: None };
+    if service == Service::Pop3s {
+        let Some(tls) = &context.tls else { return };
+        match begin_with_tls(&mut connection, tls, &visit, &context).await {
+            Ok(secured) => visit.secured = Some(secured),
+            Err(()) => {
+                connection.close().await;
+                return;
+            }
+        }
+    }
+    let _ = &visit;
+}
+
+/// Port 995: the handshake comes first, nothing is said before it (P-124).
+async fn begin_with_tls(
+    connection: &mut Connection,
+    tls: &Tls,
+    visit: &Visit,
+    context: &Context,
+) -> Result<Secured, ()> {
+    visit.present.does("TLS handshake");
+    let limit = context.handshake_limit();
+    let first = timeout(limit, connection.first_octet()).await;
+    if !matches!(first, Ok(Ok(Some(0x16) | None) | Err(_))) {
+        // Clear text, or a client that waits for a greeting in the clear (`rulings` 5).
+        events::wrong_port(visit.present.id(), visit.service, visit.peer);
+        connection.output.extend_from_slice(b"-ERR this port speaks TLS from the first octet\r\n");
+        return Err(());
+    }
+    handshake(connection, tls, Protocol::Pop3, visit, context).await
+}
+
+/// Switches to TLS and counts it.
+pub(crate) async fn handshake(
+    connection: &mut Connection,
+    tls: &Tls,
+    protocol: Protocol,
+    visit: &Visit,
+    context: &Context,
+) -> Result<Secured, ()> {
+    match connection.secure(tls, protocol, context.handshake_limit()).await {
+        Ok(secured) => {
+            context.stats.tls_handshakes.increment();
+            if secured.resumed {
+                context.stats.tls_handshakes_resumed.increment();
+            }
+            Ok(secured)
+        }
+        Err(error) => {
+            context.stats.tls_handshakes_failed.increment();
+            // A peer that went away before it said a word is a probe, not a failure.
+            if error.kind() != io::ErrorKind::UnexpectedEof {
+                events::handshake_failed(visit.present.id(), visit.service, visit.peer, &error);
+            }
+            Err(())
+        }
+    }
+}
+
+/// Says in one line why a connection is not let in, and closes it (P-017). Nothing is waited
+/// for: whoever floods us must not cost us a task each.
+pub(crate) fn turn_away(socket: Socket, service: Service, why: Refused) {
+    let line = match service {
+        Service::Pop3 => format!("-ERR [SYS/TEMP] {}\r\n", why.text()),
+        Service::Lmtp | Service::Smtp => format!("421 4.7.0 {}\r\n", why.text()),
+        // Nothing can be said before the handshake.
+        Service::Pop3s => return,
+    };
+    socket.say_now(line.as_bytes());
+}
+
+/// Counts a connection for as long as it is open, and notices when it ends in a panic.
+struct Open<'c> {
+    context: &'c Context,
+    service: Service,
+    peer: Peer,
+    session: u64,
+}
+
+impl<'c> Open<'c> {
+    fn new(context: &'c Context, service: Service, peer: Peer, session: u64) -> Self {
+        context.stats.connections_open.of(service).raise();
+        Self { context, service, peer, session }
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.context.stats.connections_open.of(self.service).lower();
+        if std::thread::panicking() {
+            self.context.stats.sessions_panicked.increment();
+            events::session_panicked(self.session, self.service, self.peer);
+        }
+    }
+}
