@@ -1,0 +1,134 @@
+//! The POP3 machine takes whatever comes, and says the same however the input is cut.
+//!
+//! The world answers by a fixed rule: `ok` logs in, the maildrop holds three messages, the
+//! third cannot be read. Output is looked at as a strict client would.
+#![no_main]
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use libfuzzer_sys::fuzz_target;
+use mail_wire::{Credentials, ListingBuilder, MessageId, Octets, Uidl};
+use pop3_proto::server::ask::{Answer, Ask, Commit, Next, Refusal, Verified};
+use pop3_proto::server::policy::{Limits, Policy, Utf8Legacy};
+use pop3_proto::server::session::Session;
+
+const MESSAGES: usize = 3;
+
+/// The first octet: how the connection stands; the second: into how large pieces it is cut.
+fuzz_target!(|data: &[u8]| {
+    let [setting, piece, octets @ ..] = data else { return };
+    let whole = talk(*setting, octets, octets.len().max(1));
+    let cut = talk(*setting, octets, usize::from(*piece).max(1));
+    assert_eq!(whole, cut);
+});
+
+/// Everything said until the input is used up or the session closes.
+fn talk(setting: u8, octets: &[u8], piece: usize) -> String {
+    // The clock stands still: no deadline comes.
+    let now = Instant::now();
+    let mut session = Session::new(policy(setting), now);
+    let mut said = Vec::new();
+    session.greet(&mut said);
+    let mut kept: Vec<u8> = Vec::new();
+    'input: for part in octets.chunks(piece) {
+        kept.extend_from_slice(part);
+        let mut input = kept.as_slice();
+        loop {
+            let before = (input.len(), said.len());
+            match session.receive(&mut input, &mut said, now) {
+                Next::NeedInput => break,
+                Next::Flush => {}
+                Next::Close(reason) => {
+                    said.extend_from_slice(format!("[{reason:?}]").as_bytes());
+                    break 'input;
+                }
+                // What follows STLS in the same piece is a matter of how it was cut.
+                Next::Ask(Ask::Secure) => break 'input,
+                Next::Ask(ask) => {
+                    let answer = world(ask);
+                    session.answer(answer, &mut said, now);
+                }
+                Next::Send(send) => {
+                    assert!(send.number.index() < MESSAGES);
+                    said.extend_from_slice(b"message\r\n.\r\n");
+                    session.sent();
+                }
+                #[allow(unreachable_patterns, reason = "the asks may grow")]
+                _ => {}
+            }
+            assert!(input.len() <= before.0, "input only shrinks");
+        }
+        kept = input.to_vec();
+        assert!(kept.len() <= session.input_octets_max(), "a line over the limit is not kept");
+    }
+    check(&said);
+    String::from_utf8_lossy(&said).into_owned()
+}
+
+fn policy(setting: u8) -> Policy {
+    Policy {
+        hostname: "mail.example.org".to_owned(),
+        implementation: Some("Restante".to_owned()),
+        implicit_tls: setting & 1 != 0,
+        stls: setting & 2 != 0,
+        cleartext: setting & 4 != 0,
+        apop: (setting & 8 != 0).then(|| "<1896.697170952@mail.example.org>".to_owned()),
+        last: setting & 16 != 0,
+        login_delay: None,
+        expire: None,
+        utf8_legacy: if setting & 32 != 0 { Utf8Legacy::Raw } else { Utf8Legacy::Refuse },
+        limits: Limits { line_octets_max: 300, sasl_octets_max: 2000, ..Limits::default() },
+    }
+}
+
+fn world(ask: Ask) -> Answer {
+    match ask {
+        Ask::Verify(credentials) => match credentials {
+            Credentials::Password { name, .. } if name == b"ok" => {
+                Answer::Verified(Verified::default())
+            }
+            Credentials::Apop { name, .. } if name == b"ok" => {
+                Answer::Verified(Verified::default())
+            }
+            other if other.name() == b"down" => Answer::Refused(Refusal::Temporary),
+            other if other.name() == b"busy" => Answer::Refused(Refusal::InUse { holder: None }),
+            _ => Answer::Refused(Refusal::Credentials),
+        },
+        Ask::Open => {
+            let mut builder = ListingBuilder::default();
+            for id in 1..=MESSAGES as u64 {
+                let uidl = Uidl::new(format!("uidl-{id}").as_bytes()).expect("it is short");
+                let utf8 = id == 2;
+                builder
+                    .push(MessageId::new(id), Octets::new(9), &uidl, utf8)
+                    .expect("three messages fit");
+            }
+            Answer::Opened(Arc::new(builder.finish()))
+        }
+        Ask::Retrieve(number) if number.index() + 1 == MESSAGES => Answer::Lost { temporary: true },
+        Ask::Retrieve(_) => Answer::Found,
+        Ask::Commit(numbers) => {
+            assert!(!numbers.is_empty() && numbers.len() <= MESSAGES);
+            assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "each once, in order");
+            Answer::Committed(Commit::Removed { left: MESSAGES - numbers.len() })
+        }
+        Ask::Secure => Answer::Secured,
+    }
+}
+
+/// P-001 to P-003: every line ends in CRLF and no other way, and no status line is too long.
+fn check(said: &[u8]) {
+    let text = said.strip_suffix(b"]").map_or(said, |rest| {
+        rest.rsplit(|&octet| octet == b'[')
+            .next()
+            .map_or(said, |last| &said[..said.len() - last.len() - 2])
+    });
+    for line in text.split_inclusive(|&octet| octet == b'\n') {
+        assert!(line.ends_with(b"\r\n"), "{:?}", String::from_utf8_lossy(line));
+        let content = &line[..line.len() - 2];
+        assert!(!content.contains(&b'\r'), "{:?}", String::from_utf8_lossy(line));
+        assert!(line.len() <= 512, "{:?}", String::from_utf8_lossy(line));
+    }
+    assert!(text.starts_with(b"+OK "));
+}
