@@ -80,3 +80,89 @@ impl LineSplitter {
         self.skipping || self.scanned > 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    /// A line as a test can keep it: `None` for one that is too long.
+    type Kept = Option<(Vec<u8>, Ending)>;
+
+    /// All lines of octets that arrive in these pieces, and how much had to be held at most.
+    fn lines(pieces: &[&[u8]], octets_max: usize) -> (Vec<Kept>, usize) {
+        let (mut splitter, mut buffer, mut lines) = (LineSplitter::default(), Vec::new(), vec![]);
+        let mut held_max = 0;
+        for piece in pieces {
+            buffer.extend_from_slice(piece);
+            let mut input = &buffer[..];
+            while let Some(line) = splitter.next(&mut input, octets_max) {
+                lines.push(match line {
+                    Line::Whole { content, ending } => Some((content.to_vec(), ending)),
+                    Line::TooLong => None,
+                });
+            }
+            buffer = input.to_vec();
+            held_max = held_max.max(buffer.len());
+        }
+        (lines, held_max)
+    }
+
+    // P-004, P-005: the limit counts the line end; a longer line is one error
+    #[test]
+    fn a_line_of_the_limit_passes_and_one_more_octet_does_not() {
+        for (length, fits) in [(1, true), (253, true), (254, false), (255, false), (65_536, false)]
+        {
+            let line = [&vec![b'a'; length][..], b"\r\nNOOP\r\n"].concat();
+            let (found, _) = lines(&[&line], 255);
+            assert_eq!(found.len(), 2, "{length}");
+            assert_eq!(found[0].is_some(), fits, "{length}");
+            assert_eq!(found[1], Some((b"NOOP".to_vec(), Ending::CrLf)));
+        }
+    }
+
+    // P-005: nothing of an endless line is kept
+    #[test]
+    fn an_endless_line_costs_no_memory() {
+        let piece = [b'a'; 1000];
+        let (found, held) = lines(&[&piece[..]; 1000], 1024);
+        assert!(found.is_empty() && held <= 1024, "held {held}");
+    }
+
+    // P-010, L4, L5
+    #[test]
+    fn lf_ends_a_line_and_cr_alone_does_not() {
+        let (found, _) = lines(&[b"a\nb\rc\r\r\n\n\r\n"], 255);
+        let kept: Vec<_> = found.into_iter().map(Option::unwrap).collect();
+        assert_eq!(
+            kept,
+            [
+                (b"a".to_vec(), Ending::Lf),
+                (b"b\rc\r".to_vec(), Ending::CrLf),
+                (vec![], Ending::Lf),
+                (vec![], Ending::CrLf),
+            ]
+        );
+    }
+
+    proptest! {
+        // P-016: octet by octet is the same as all at once
+        #[test]
+        fn lines_do_not_depend_on_cuts(
+            octets in vec(prop_oneof![Just(b'\r'), Just(b'\n'), Just(b'a')], 0..60),
+            octets_max in 1_usize..12,
+        ) {
+            let (whole, _) = lines(&[&octets], octets_max);
+            for cut in 0..=octets.len() {
+                let (cut_in_two, held) = lines(&[&octets[..cut], &octets[cut..]], octets_max);
+                prop_assert_eq!(&cut_in_two, &whole);
+                prop_assert!(held < octets_max);
+            }
+            let singly: Vec<&[u8]> = octets.chunks(1).collect();
+            prop_assert_eq!(&lines(&singly, octets_max).0, &whole);
+            // One answer for each LF.
+            prop_assert_eq!(whole.len(), octets.split(|&o| o == b'\n').count() - 1);
+        }
+    }
+}
