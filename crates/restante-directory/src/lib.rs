@@ -21,13 +21,18 @@
 )]
 
 mod address;
+mod app_password;
+mod cache;
 mod carried;
 mod clock;
 mod directory;
 mod domain;
+mod hash_pool;
 mod local_part;
 mod manage;
 mod near;
+mod network;
+mod password;
 mod records;
 mod refusal;
 mod settings;

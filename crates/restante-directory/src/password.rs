@@ -1,0 +1,282 @@
+//! Main passwords: their forms, their argon2id hashes, and what may be imported.
+
+use argon2::password_hash::{Output, PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
+use argon2::{Algorithm, Argon2, Params, Version};
+use mail_wire::Secret;
+use unicode_normalization::UnicodeNormalization;
+
+use crate::settings::HashCost;
+
+/// A password is 1 to this many octets (`rulings` 2); none is ever cut.
+pub(crate) const PASSWORD_OCTETS_MAX: usize = 512;
+
+/// Bounds for hashes made elsewhere, so that no imported line makes each login of its account
+/// cost a gigabyte or a minute.
+const IMPORTED_MEMORY_KIB_MAX: u32 = 256 * 1_024;
+const IMPORTED_PASSES_MAX: u32 = 24;
+const IMPORTED_LANES_MAX: u32 = 16;
+const IMPORTED_WORK_KIB_MAX: u64 = 1_024 * 1_024;
+
+/// The forms of one offered password in the order in which they are tried (`rulings` 9):
+/// SASLprep (RFC 4013) where it passes, NFC, the raw octets; equal ones once. How many there
+/// are depends on the password alone, never on the account.
+pub(crate) struct Forms(Vec<Secret<Vec<u8>>>);
+
+impl Forms {
+    /// `None` if the password is empty or too long: those are nobody's.
+    pub(crate) fn of(password: &[u8]) -> Option<Self> {
+        if password.is_empty() || password.len() > PASSWORD_OCTETS_MAX {
+            return None;
+        }
+        let mut forms: Vec<Secret<Vec<u8>>> = Vec::with_capacity(3);
+        let mut add = |form: Vec<u8>| {
+            if !forms.iter().any(|known| *known.expose() == form) {
+                forms.push(Secret::new(form));
+            }
+        };
+        if let Ok(text) = std::str::from_utf8(password) {
+            if let Some(prepared) = saslprep(text) {
+                add(prepared.into_bytes());
+            }
+            add(text.nfc().collect::<String>().into_bytes());
+        }
+        add(password.to_vec());
+        Some(Self(forms))
+    }
+
+    /// The form that a new hash is made over.
+    pub(crate) fn to_store(password: &[u8]) -> Option<Secret<Vec<u8>>> {
+        if password.is_empty() || password.len() > PASSWORD_OCTETS_MAX {
+            return None;
+        }
+        let prepared = std::str::from_utf8(password).ok().and_then(saslprep);
+        Some(Secret::new(prepared.map_or_else(|| password.to_vec(), String::into_bytes)))
+    }
+
+    /// How many there are: 1 to 3.
+    #[cfg(test)]
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Which form the hash is of, if any. `all` computes a hash for every form even after one
+    /// fitted: for whom the answer is no in any case, the work shall not depend on the password.
+    pub(crate) fn matching(&self, hash: &str, all: bool, computed: &mut u64) -> Option<usize> {
+        let mut found = None;
+        for (index, form) in self.0.iter().enumerate() {
+            *computed = computed.saturating_add(1);
+            if fits(hash, form.expose()) && found.is_none() {
+                found = Some(index);
+                if !all {
+                    break;
+                }
+            }
+        }
+        found
+    }
+}
+
+/// RFC 4013; `None` where it fails or nothing is left (P-093).
+fn saslprep(text: &str) -> Option<String> {
+    let prepared = stringprep::saslprep(text).ok()?;
+    (!prepared.is_empty()).then(|| prepared.into_owned())
+}
+
+fn fits(hash: &str, form: &[u8]) -> bool {
+    // `verify_password` takes the parameters from the hash and compares in constant time.
+    PasswordHash::new(hash).is_ok_and(|hash| Argon2::default().verify_password(form, &hash).is_ok())
+}
+
+/// Makes argon2id hashes at today's cost.
+#[derive(Clone)]
+pub(crate) struct Hasher {
+    argon2: Argon2<'static>,
+    cost: HashCost,
+}
+
+impl Hasher {
+    /// `Err` says what is wrong with the cost.
+    pub(crate) fn new(cost: HashCost) -> Result<Self, String> {
+        let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, None)
+            .map_err(|error| format!("is no cost that argon2id can have: {error}"))?;
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        Ok(Self { argon2, cost })
+    }
+
+    /// Hashes a form with a new salt: a PHC string.
+    pub(crate) fn hash(&self, form: &[u8]) -> Result<String, String> {
+        let salt = salt()?;
+        self.argon2
+            .hash_password(form, &salt)
+            .map(|hash| hash.to_string())
+            .map_err(|error| format!("argon2id: {error}"))
+    }
+
+    /// A hash of nothing anybody knows, at today's cost: what unknown users are checked against
+    /// (popa3d's `AUTH_DUMMY_SALT`; P-028).
+    pub(crate) fn dummy(&self) -> Result<String, String> {
+        let salt = salt()?;
+        let mut digest = [0u8; 32];
+        fill(&mut digest)?;
+        let made = || {
+            let hash = PasswordHash {
+                algorithm: Algorithm::Argon2id.ident(),
+                version: Some(Version::V0x13.into()),
+                params: self.argon2.params().try_into()?,
+                salt: Some(salt.as_salt()),
+                hash: Some(Output::new(&digest)?),
+            };
+            Ok::<_, argon2::password_hash::Error>(hash.to_string())
+        };
+        made().map_err(|error| format!("argon2id: {error}"))
+    }
+
+    /// Whether a hash costs an attacker less than today's. A dearer one stays as it is.
+    pub(crate) fn is_cheaper(&self, hash: &str) -> bool {
+        let Ok(parsed) = PasswordHash::new(hash) else { return false };
+        let Ok(params) = Params::try_from(&parsed) else { return false };
+        let work = |memory: u32, passes: u32| u64::from(memory).saturating_mul(u64::from(passes));
+        parsed.version != Some(Version::V0x13.into())
+            || work(params.m_cost(), params.t_cost()) < work(self.cost.memory_kib, self.cost.passes)
+    }
+}
+
+/// Whether a hash made elsewhere can be taken as it is; `Err` says why not.
+pub(crate) fn check_imported(hash: &str) -> Result<(), String> {
+    let parsed = PasswordHash::new(hash)
+        .map_err(|_| "the hash is not a whole argon2id PHC string".to_owned())?;
+    if parsed.algorithm != Algorithm::Argon2id.ident() {
+        return Err(format!("`{}` hashes cannot be taken yet, only argon2id", parsed.algorithm));
+    }
+    let params = Params::try_from(&parsed)
+        .map_err(|error| format!("the hash's parameters are no argon2id: {error}"))?;
+    let work = u64::from(params.m_cost()).saturating_mul(u64::from(params.t_cost()));
+    if params.m_cost() > IMPORTED_MEMORY_KIB_MAX
+        || params.t_cost() > IMPORTED_PASSES_MAX
+        || params.p_cost() > IMPORTED_LANES_MAX
+        || work > IMPORTED_WORK_KIB_MAX
+    {
+        return Err(format!(
+            "a hash of m={},t={},p={} would make each login too dear; at most m=262144, t=24, \
+             p=16, m times t 1048576",
+            params.m_cost(),
+            params.t_cost(),
+            params.p_cost()
+        ));
+    }
+    let salt_octets = parsed.salt.map_or(0, |salt| salt.as_str().len().saturating_mul(3) / 4);
+    let hash_octets = parsed.hash.map_or(0, |hash| hash.len());
+    if salt_octets < 8 || hash_octets < 16 {
+        return Err("the hash has a salt under 8 octets or a digest under 16".to_owned());
+    }
+    Ok(())
+}
+
+fn salt() -> Result<SaltString, String> {
+    let mut octets = [0u8; 16];
+    fill(&mut octets)?;
+    SaltString::encode_b64(&octets).map_err(|error| format!("argon2id: {error}"))
+}
+
+fn fill(octets: &mut [u8]) -> Result<(), String> {
+    getrandom::fill(octets).map_err(|error| format!("the system has no random octets: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHEAP: HashCost = HashCost { memory_kib: 8, passes: 1, lanes: 1 };
+
+    fn matches(stored: &str, offered: &[u8]) -> bool {
+        let hasher = Hasher::new(CHEAP).unwrap();
+        let hash = hasher.hash(Forms::to_store(stored.as_bytes()).unwrap().expose()).unwrap();
+        Forms::of(offered).unwrap().matching(&hash, false, &mut 0).is_some()
+    }
+
+    // security A7; RFC 4013 §2.2; rulings 9
+    #[test]
+    fn nfc_and_nfd_are_one_password() {
+        assert!(matches("Grüße", "Gru\u{308}ße".as_bytes()));
+        assert!(matches("Gru\u{308}ße", "Grüße".as_bytes()));
+        // RFC 4013 §3: U+00AA is `a`, a soft hyphen is nothing
+        assert!(matches("a", "\u{aa}".as_bytes()));
+        assert!(matches("I\u{ad}X", b"IX"));
+        assert!(!matches("user", b"USER"));
+    }
+
+    // P-032, security A8: octets are octets
+    #[test]
+    fn spaces_and_signs_count() {
+        assert!(matches("a b  ", b"a b  "));
+        assert!(!matches("a b  ", b"a b "));
+        assert!(matches(":%\"\\\t", b":%\"\\\t"));
+    }
+
+    // P-011: Latin-1 clients compare as raw octets
+    #[test]
+    fn raw_octets_are_a_password_too() {
+        let hasher = Hasher::new(CHEAP).unwrap();
+        let hash = hasher.hash(Forms::to_store(b"caf\xe9").unwrap().expose()).unwrap();
+        assert!(Forms::of(b"caf\xe9").unwrap().matching(&hash, false, &mut 0).is_some());
+        // a hash that another server made over the raw NFD octets
+        let hash = hasher.hash("e\u{301}".as_bytes()).unwrap();
+        let forms = Forms::of("e\u{301}".as_bytes()).unwrap();
+        assert_eq!(forms.matching(&hash, false, &mut 0), Some(1));
+    }
+
+    // rulings 2: 1 to 512 octets, never cut
+    #[test]
+    fn no_password_is_cut() {
+        let longest = "x".repeat(512);
+        assert!(Forms::of(b"").is_none());
+        assert!(Forms::of("x".repeat(513).as_bytes()).is_none());
+        assert!(matches(&longest, longest.as_bytes()));
+        assert!(!matches(&longest, "x".repeat(511).as_bytes()));
+    }
+
+    // P-028: the work depends on the password alone
+    #[test]
+    fn a_miss_computes_every_form() {
+        let dummy = Hasher::new(CHEAP).unwrap().dummy().unwrap();
+        for (password, forms) in
+            [("plain".as_bytes(), 1), ("\u{aa}".as_bytes(), 2), (&b"\xff"[..], 1)]
+        {
+            let offered = Forms::of(password).unwrap();
+            let mut computed = 0;
+            assert_eq!(offered.matching(&dummy, false, &mut computed), None);
+            assert_eq!((computed, offered.len()), (forms, usize::try_from(forms).unwrap()));
+        }
+        // fits the first form, goes on all the same
+        let hash = Hasher::new(CHEAP).unwrap().hash(b"a").unwrap();
+        let mut computed = 0;
+        let found = Forms::of("\u{aa}".as_bytes()).unwrap().matching(&hash, true, &mut computed);
+        assert_eq!((found, computed), (Some(0), 2));
+    }
+
+    #[test]
+    fn older_hashes_are_known() {
+        let today = Hasher::new(HashCost { memory_kib: 64, passes: 2, lanes: 1 }).unwrap();
+        assert!(today.is_cheaper(&Hasher::new(CHEAP).unwrap().hash(b"x").unwrap()));
+        assert!(!today.is_cheaper(&today.hash(b"x").unwrap()));
+        assert!(!Hasher::new(CHEAP).unwrap().is_cheaper(&today.hash(b"x").unwrap()));
+    }
+
+    #[test]
+    fn imported_hashes_are_bounded() {
+        let digest = "c29tZXRoaW5nIHRoYXQgaXMgMzIgb2N0ZXRzIGxvbmc";
+        let phc = |m, t| format!("$argon2id$v=19$m={m},t={t},p=1$c29tZXNhbHQxMjM${digest}");
+        check_imported(&phc(65_536, 3)).unwrap();
+        for bad in [
+            phc(4_194_304, 1),
+            phc(65_536, 1_000_000),
+            phc(262_144, 24),
+            phc(65_536, 3).replace("argon2id", "argon2i"),
+            phc(65_536, 3).replace(digest, ""),
+            "$argon2id$".to_owned(),
+            "x".to_owned(),
+        ] {
+            assert!(check_imported(&bad).is_err(), "{bad}");
+        }
+    }
+}
