@@ -101,7 +101,7 @@ impl Session {
 
     /// The delivery could not take the octets of the last [`Next::Take`]: the rest of the
     /// message is read and thrown away, and each recipient is answered with this failure.
-    /// [`Ask::Abort`] follows.
+    /// [`Ask::Abort`](crate::Ask::Abort) follows.
     pub fn failed(&mut self, failure: Failure) {
         let fate = match &mut self.state {
             State::Data(message) => &mut message.fate,
@@ -187,7 +187,8 @@ impl Session {
         if output.len() >= self.conversation.policy.limits.output_octets_max {
             return (State::Ready(mail), Some(Next::Flush));
         }
-        if self.conversation.counters.commands == 0 && is_tls_handshake(input) {
+        let nothing_read = self.conversation.counters.commands == 0 && !self.splitter.is_mid_line();
+        if nothing_read && is_tls_handshake(input) {
             Reply::OTHER_PROTOCOL.write(output);
             return (State::Closed(Reason::WrongProtocol), None);
         }
