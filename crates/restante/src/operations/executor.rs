@@ -1,0 +1,168 @@
+//! `Executor`: does what a `Request` asks, over the directory and the store.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use mail_wire::MaildropId;
+use restante_directory::{AccountRecord, Manage};
+use restante_server::Handle;
+use restante_store::Store;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::operations::answer::{AccountRemoved, Listening, Status};
+use crate::operations::maildrops::Maildrops;
+use crate::operations::refusal::Refusal;
+use crate::operations::request::{AccountAdd, Name, Request};
+
+/// Makes an existing Maildir the maildrop of this number, where the backend can do that.
+pub(crate) type Bind = Arc<dyn Fn(MaildropId, &Path) -> Result<(), String> + Send + Sync>;
+
+/// Does what requests ask. The same in a running server and, over locked files, in a command.
+pub(crate) struct Executor {
+    manage: Arc<dyn Manage>,
+    maildrops: Maildrops,
+    bind: Option<Bind>,
+    running: Option<Running>,
+}
+
+/// What only a running server has.
+pub(crate) struct Running {
+    /// Its handle.
+    pub(crate) handle: Handle,
+    /// Where it listens.
+    pub(crate) listeners: Vec<Listening>,
+    /// Since when it runs: seconds since 1970.
+    pub(crate) since: i64,
+}
+
+impl Executor {
+    /// Over a directory and a store.
+    pub(crate) fn new(manage: Arc<dyn Manage>, store: Arc<dyn Store>, bind: Option<Bind>) -> Self {
+        let maildrops = Maildrops::new(Arc::clone(&manage), store);
+        Self { manage, maildrops, bind, running: None }
+    }
+
+    /// Inside a running server: sessions learn of changes, and the server can be asked how it is.
+    #[must_use]
+    pub(crate) fn inside(self, running: Running) -> Self {
+        Self { running: Some(running), ..self }
+    }
+
+    /// Does what is asked. When it answers, the change is durable and in effect.
+    pub(crate) async fn execute(&self, request: Request) -> Result<Value, Refusal> {
+        match request {
+            Request::Status => value(self.status()?),
+            Request::Sessions => value(self.running()?.handle.sessions()),
+            Request::Metrics => value(self.running()?.handle.metrics()),
+            Request::AccountAdd(add) => value(self.account_add(add).await?),
+            Request::AccountList(filter) => value(self.manage.accounts(filter).await?),
+            Request::AccountShow(Name { name }) => value(self.manage.account(name).await?),
+            Request::AccountChange { name, change } => {
+                value(self.changed(self.manage.change_account(name, change).await?))
+            }
+            Request::AccountPassword(set) => {
+                value(self.changed(self.manage.set_password(set.name, set.password).await?))
+            }
+            Request::AccountRemove { name, delete_mail } => {
+                value(self.account_remove(name, delete_mail).await?)
+            }
+            Request::AccountImport(batch) => value(self.manage.import(batch).await?),
+            Request::AppPasswordAdd(new) => value(self.manage.add_app_password(new).await?),
+            Request::AppPasswordList(Name { name }) => {
+                value(self.manage.app_passwords(name).await?)
+            }
+            Request::AppPasswordRevoke { account, which } => {
+                let revoked = self.manage.revoke_app_password(account, which).await?;
+                self.account_changed(revoked.account_id);
+                value(revoked)
+            }
+            Request::AddressAdd(new) => value(self.manage.add_address(new).await?),
+            Request::AddressList(filter) => value(self.manage.addresses(filter).await?),
+            Request::AddressRemove { address } => value(self.manage.remove_address(address).await?),
+            Request::MaildropTotals(filter) => value(self.maildrops.totals(filter).await?),
+            Request::MaildropLeftovers => value(self.maildrops.leftovers().await?),
+            Request::MaildropOpen(whose) => value(self.maildrops.open(whose).await?),
+            Request::MaildropRows { snapshot, from, limit, arrivals } => {
+                value(self.maildrops.rows(snapshot, from, limit, arrivals).await?)
+            }
+            Request::MaildropRead { snapshot, number, offset } => {
+                value(self.maildrops.read(snapshot, number, offset).await?)
+            }
+            Request::MaildropClose { snapshot } => value(self.maildrops.close(snapshot)),
+            Request::MaildropDestroy { maildrop } => value(self.maildrops.destroy(maildrop).await?),
+        }
+    }
+
+    fn status(&self) -> Result<Status, Refusal> {
+        let running = self.running()?;
+        Ok(Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            since: running.since,
+            sessions: running.handle.sessions().len(),
+            listeners: running.listeners.clone(),
+        })
+    }
+
+    fn running(&self) -> Result<&Running, Refusal> {
+        self.running.as_ref().ok_or(Refusal::Stopped)
+    }
+
+    async fn account_add(&self, add: AccountAdd) -> Result<AccountRecord, Refusal> {
+        let bind = match (&add.maildir, &self.bind) {
+            (None, _) => None,
+            (Some(maildir), Some(bind)) => Some((maildir, bind)),
+            (Some(_), None) => {
+                let why = "this store keeps no Maildirs, so an existing one cannot become a \
+                           maildrop; leave out --maildir";
+                return Err(Refusal::Request { why: why.to_owned() });
+            }
+        };
+        let record = self.manage.add_account(add.account).await?;
+        if let Some((maildir, bind)) = bind
+            && let Err(why) = bind(MaildropId::new(record.maildrop), maildir)
+        {
+            // The Maildir is not ours: the account goes, the mail is not touched.
+            let removed = self.manage.remove_account(record.name).await?;
+            self.manage.maildrop_destroyed(removed.maildrop).await?;
+            return Err(Refusal::Request { why });
+        }
+        Ok(record)
+    }
+
+    async fn account_remove(
+        &self,
+        name: String,
+        delete_mail: bool,
+    ) -> Result<AccountRemoved, Refusal> {
+        let removed = self.manage.remove_account(name).await?;
+        self.account_changed(removed.id);
+        if delete_mail {
+            self.maildrops.destroy(removed.maildrop).await?;
+        }
+        Ok(AccountRemoved {
+            name: removed.name,
+            maildrop: removed.maildrop,
+            mail_deleted: delete_mail,
+        })
+    }
+
+    fn changed(&self, account: AccountRecord) -> AccountRecord {
+        self.account_changed(account.id);
+        account
+    }
+
+    /// Sessions that may not go on end at their next command.
+    fn account_changed(&self, account_id: i64) {
+        if let Some(running) = &self.running {
+            running.handle.account_changed(account_id);
+        }
+    }
+}
+
+fn value(answer: impl Serialize) -> Result<Value, Refusal> {
+    serde_json::to_value(answer).map_err(|error| Refusal::Request {
+        why: format!("the answer cannot be written as JSON: {error}"),
+    })
+}

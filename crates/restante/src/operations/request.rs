@@ -1,0 +1,172 @@
+//! `Request`: everything that the control socket carries to the server.
+
+use mail_wire::Secret;
+use restante_directory::{
+    AccountChange, Filter, ImportBatch, NewAccount, NewAddress, NewAppPassword,
+};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// One act. In JSON: `{"do": "account-show", "with": {"name": "anna"}}`
+/// (`docs/reference/control-socket.md`).
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "do", content = "with", rename_all = "kebab-case")]
+pub(crate) enum Request {
+    /// How the server is. Answer: [`Status`](super::answer::Status).
+    Status,
+    /// The sessions that are open. Answer: a list of the server's session summaries.
+    Sessions,
+    /// All numbers as OpenMetrics text. Answer: a string.
+    Metrics,
+    /// Makes an account. Answer: `AccountRecord`.
+    AccountAdd(AccountAdd),
+    /// A page of accounts. Answer: `Page<AccountRecord>`.
+    AccountList(Filter),
+    /// One account. Answer: `AccountRecord`.
+    AccountShow(Name),
+    /// Enables, disables, changes networks. Answer: `AccountRecord`.
+    AccountChange {
+        /// Which.
+        name: String,
+        /// What.
+        change: AccountChange,
+    },
+    /// Sets the main password, or takes it away. Answer: `AccountRecord`.
+    AccountPassword(AccountPassword),
+    /// Removes an account. Answer: [`AccountRemoved`](super::answer::AccountRemoved).
+    AccountRemove {
+        /// Which.
+        name: String,
+        /// Whether the mail is destroyed too; else it stays in the store.
+        delete_mail: bool,
+    },
+    /// Some lines of an import file. Answer: `ImportReport`.
+    AccountImport(ImportBatch),
+    /// Generates an app password. Answer: `GeneratedAppPassword`.
+    AppPasswordAdd(NewAppPassword),
+    /// The app passwords of an account. Answer: a list of `AppPasswordRecord`.
+    AppPasswordList(Name),
+    /// Revokes one. Answer: `AppPasswordRecord`.
+    AppPasswordRevoke {
+        /// Whose.
+        account: String,
+        /// Its label or number.
+        which: String,
+    },
+    /// Makes an address lead to accounts. Answer: `AddressRecord`.
+    AddressAdd(NewAddress),
+    /// A page of addresses. Answer: `Page<AddressRecord>`.
+    AddressList(Filter),
+    /// Removes an alias or a catch-all. Answer: `AddressRecord`.
+    AddressRemove {
+        /// Which.
+        address: String,
+    },
+    /// How much mail a page of accounts has. Answer: `Page<MaildropTotals>`.
+    MaildropTotals(Filter),
+    /// The maildrops that removed accounts left. Answer: a list of
+    /// [`MaildropTotals`](super::answer::MaildropTotals).
+    MaildropLeftovers,
+    /// Takes a snapshot of a maildrop, to be read by the three requests that follow. Answer:
+    /// [`Snapshot`](super::answer::Snapshot).
+    MaildropOpen(Whose),
+    /// Some rows of a snapshot. Answer: a list of [`Row`](super::answer::Row).
+    MaildropRows {
+        /// Which snapshot.
+        snapshot: u64,
+        /// The first message number.
+        from: u32,
+        /// At most so many; the server may give fewer, but at least one if there is one.
+        limit: u32,
+        /// Whether to look into each message for when and from whom it came.
+        arrivals: bool,
+    },
+    /// The next octets of a message: the first if the last request was for another message.
+    /// Answer: [`Piece`](super::answer::Piece).
+    MaildropRead {
+        /// Which snapshot.
+        snapshot: u64,
+        /// Which message.
+        number: u32,
+        /// How many octets of it the caller has already; 0 begins anew.
+        offset: u64,
+    },
+    /// Lets go of a snapshot. Answer: null.
+    MaildropClose {
+        /// Which.
+        snapshot: u64,
+    },
+    /// Destroys what a removed account left. Answer: null.
+    MaildropDestroy {
+        /// The maildrop's number.
+        maildrop: u64,
+    },
+}
+
+/// An account's name, or an address that leads to it alone.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Name {
+    /// As at login.
+    pub(crate) name: String,
+}
+
+/// A new account, and the Maildir that it takes over.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct AccountAdd {
+    /// The account.
+    pub(crate) account: NewAccount,
+    /// An existing Maildir that becomes its maildrop: an absolute path.
+    #[serde(default)]
+    pub(crate) maildir: Option<std::path::PathBuf>,
+}
+
+/// A new main password.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct AccountPassword {
+    /// Whose.
+    pub(crate) name: String,
+    /// The password; null for app passwords only.
+    #[serde(serialize_with = "expose", deserialize_with = "conceal")]
+    pub(crate) password: Option<Secret<String>>,
+}
+
+/// Whose maildrop.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Whose {
+    /// An account's.
+    Account(String),
+    /// A removed account's, by the maildrop's number.
+    Leftover(u64),
+}
+
+/// The socket is read by the same user or by root alone (`rulings` 14).
+fn expose<S: Serializer>(secret: &Option<Secret<String>>, to: S) -> Result<S::Ok, S::Error> {
+    secret.as_ref().map(Secret::expose).serialize(to)
+}
+
+fn conceal<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Secret<String>>, D::Error> {
+    Ok(Option::<String>::deserialize(from)?.map(Secret::new))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_reads_as_the_reference_says() {
+        let request = Request::AccountShow(Name { name: "anna".to_owned() });
+        let json = serde_json::to_string(&request).unwrap();
+        assert_eq!(json, r#"{"do":"account-show","with":{"name":"anna"}}"#);
+        let status: Request = serde_json::from_str(r#"{"do":"status"}"#).unwrap();
+        assert!(matches!(status, Request::Status));
+    }
+
+    // A request may be logged by its Debug; its secrets not.
+    #[test]
+    fn a_password_travels_but_is_not_shown() {
+        let password = Some(Secret::new("tanstaaf".to_owned()));
+        let request = Request::AccountPassword(AccountPassword { name: "a".to_owned(), password });
+        assert!(!format!("{request:?}").contains("tanstaaf"));
+        assert!(serde_json::to_string(&request).unwrap().contains("tanstaaf"));
+    }
+}
