@@ -10,7 +10,7 @@ fuzz_target!(|data: &[u8]| {
             let mailbox = path.mailbox();
             assert!(!mailbox.local_part().is_empty() || data.contains(&b'"'));
             assert!(!mailbox.local_part().contains(['\r', '\n', '\0']));
-            assert!(!mailbox.domain().is_some_and(|d| d.contains(['\r', '\n', '\0', ' ', '>'])));
+            assert!(!mailbox.domain().is_some_and(|d| d.contains(['\r', '\n', '\0', ' '])));
             // With `bare`: what was taken without a domain must be taken again.
             let again = ForwardPath::parse(format!("<{mailbox}>").as_bytes(), true);
             assert_eq!(again.as_ref(), Ok(&path), "{mailbox}");

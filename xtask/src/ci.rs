@@ -102,7 +102,9 @@ fn whole(result: Result<bool, String>, otherwise: &str) -> Result<(), String> {
 }
 
 fn fmt(root: &Path) -> Result<(), String> {
-    Run::new(cargo(), root).args(["fmt", "--all", "--check"]).done()
+    Run::new(cargo(), root).args(["fmt", "--all", "--check"]).done()?;
+    // A workspace of its own, so it is asked for by name.
+    Run::new(cargo(), &root.join("fuzz")).args(["fmt", "--check"]).done()
 }
 
 fn clippy(root: &Path) -> Result<(), String> {
