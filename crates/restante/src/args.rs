@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::commands::{check, completions, config, man};
+use crate::commands::{
+    account, address, app_password, check, completions, config, deliver, maildrop, man,
+};
 use crate::output::{Failure, Output};
 
 /// A POP3 server with LMTP and SMTP intake.
@@ -20,6 +22,16 @@ pub(crate) struct Arguments {
 enum Command {
     /// Say all that is wrong with a configuration
     Check(check::Args),
+    /// Make, list, change and remove accounts
+    Account(account::Args),
+    /// Make, list and revoke passwords for one device or program each
+    AppPassword(app_password::Args),
+    /// Make, list and remove addresses that lead to accounts
+    Address(address::Args),
+    /// Deliver one message from standard input, for the pipes of Postfix, Exim and fetchmail
+    Deliver(deliver::Args),
+    /// Look at the mail that is there, and copy it out
+    Maildrop(maildrop::Args),
     /// Print what can be configured
     Config(config::Args),
     /// Write the man pages into a folder
@@ -29,10 +41,27 @@ enum Command {
 }
 
 impl Arguments {
+    /// Reads the command line, or says why not and gives the exit code.
+    pub(crate) fn read() -> Result<Self, ExitCode> {
+        Self::try_parse().map_err(|error| {
+            // Nobody is left to be told if the output is gone.
+            let _ = error.print();
+            if std::env::args_os().nth(1).is_some_and(|command| command == "deliver") {
+                return deliver::usage(&error);
+            }
+            u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
+        })
+    }
+
     /// Does what was asked.
     pub(crate) fn run(self, output: Output) -> Result<ExitCode, Failure> {
         match self.command {
             Command::Check(args) => check::run(&args, output),
+            Command::Account(args) => account::run(args, output),
+            Command::AppPassword(args) => app_password::run(args, output),
+            Command::Address(args) => address::run(args, output),
+            Command::Deliver(args) => deliver::run(&args, output),
+            Command::Maildrop(args) => maildrop::run(args, output),
             Command::Config(args) => config::run(&args, output),
             Command::Man(args) => man::run(&args, Self::command(), output),
             Command::Completions(args) => completions::run(&args, Self::command(), output),

@@ -19,17 +19,28 @@
 )]
 
 mod args;
+mod check;
 mod commands;
+mod compose;
+mod export;
+mod handover;
+mod human;
+mod logging;
+mod operations;
 mod output;
 mod runtime;
 mod settings;
+mod start;
+mod systemd;
+mod trial;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    let arguments = args::Arguments::parse();
+    let arguments = match args::Arguments::read() {
+        Ok(arguments) => arguments,
+        Err(code) => return code,
+    };
     let output = output::Output::new();
     match arguments.run(output) {
         Ok(code) => code,

@@ -4,12 +4,12 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
+use crate::check::check;
 use crate::output::{Failure, Output};
 use crate::settings::document::Document;
-use crate::settings::load::read;
 use crate::settings::locate::{ConfigArg, absent};
 use crate::settings::problem::Severity;
-use crate::settings::report::{ProblemJson, Report};
+use crate::settings::report::ProblemJson;
 
 /// What to check.
 #[derive(Debug, clap::Args)]
@@ -39,8 +39,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<ExitCode, Failure> {
         return Err(absent(&path));
     }
     let document = Document::read(&path)?;
-    let reading = read(&document);
-    let report = Report::new(&document, reading.findings.problems);
+    let report = check(&document, &[]).report;
     let errors = report.has(Severity::Error);
     let warnings = report.has(Severity::Warning);
     if args.json {

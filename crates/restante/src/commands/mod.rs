@@ -1,6 +1,13 @@
 //! One file a command: its `Args`, and `run`.
 
+pub(crate) mod account;
+pub(crate) mod address;
+pub(crate) mod app_password;
+pub(crate) mod asking;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod deliver;
+pub(crate) mod maildrop;
 pub(crate) mod man;
+pub(crate) mod reaching;

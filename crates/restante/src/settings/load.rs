@@ -42,10 +42,18 @@ pub(crate) struct Settings {
 /// What a document says.
 #[derive(Debug)]
 pub(crate) struct Reading {
-    /// The settings, unless there is an error among the problems.
-    pub(crate) settings: Option<Settings>,
+    /// The settings; where there are errors, what is wrong stands for nothing in it.
+    pub(crate) draft: Settings,
     /// All that is wrong, all settings there are, and where each was written.
     pub(crate) findings: Findings,
+}
+
+impl Reading {
+    /// The settings, unless there is an error among the problems.
+    pub(crate) fn settings(self) -> Option<Settings> {
+        let error = |problem: &Problem| problem.severity == Severity::Error;
+        (!self.findings.problems.iter().any(error)).then_some(self.draft)
+    }
 }
 
 /// Reads what a document says. It never fails: what is wrong is in the findings.
@@ -74,8 +82,7 @@ pub(crate) fn read(document: &Document) -> Reading {
     if let Some(tls) = &mut settings.tls {
         tls.resolve(&folder);
     }
-    let wrong = findings.problems.iter().any(|problem| problem.severity == Severity::Error);
-    Reading { settings: (!wrong).then_some(settings), findings }
+    Reading { draft: settings, findings }
 }
 
 /// The settings of a file, for a command that needs them: what is wrong is shown and is a
@@ -83,8 +90,9 @@ pub(crate) fn read(document: &Document) -> Reading {
 pub(crate) fn load(path: &Path, output: Output) -> Result<Settings, Failure> {
     let document = Document::read(path)?;
     let reading = read(&document);
-    reading.settings.ok_or_else(|| {
-        let report = Report::new(&document, reading.findings.problems);
+    let problems = reading.findings.problems.clone();
+    reading.settings().ok_or_else(|| {
+        let report = Report::new(&document, problems);
         output.note(report.render(output.colour_of_errors()));
         Failure::new(format!("the configuration has {}", report.count(Severity::Error)))
     })

@@ -1,0 +1,53 @@
+//! What no file can say of itself: certificate, folders, ports, and who reads the postmaster's
+//! mail.
+
+mod certificate;
+mod folders;
+mod ports;
+
+use restante_server::net::service::Service;
+
+use crate::settings::document::Document;
+use crate::settings::load::{Settings, read};
+use crate::settings::problem::{Problem, Severity};
+use crate::settings::reader::Places;
+use crate::settings::report::Report;
+
+/// A configuration that was checked.
+#[derive(Debug)]
+pub(crate) struct Checked<'d> {
+    /// The settings, unless there is an error.
+    pub(crate) settings: Option<Settings>,
+    /// All that is wrong.
+    pub(crate) report: Report<'d>,
+}
+
+/// All that is wrong with a configuration, in itself and on this machine. Services in
+/// `inherited` have their sockets already.
+pub(crate) fn check<'d>(document: &'d Document, inherited: &[Service]) -> Checked<'d> {
+    let reading = read(document);
+    let places = reading.findings.places.clone();
+    let mut problems = reading.findings.problems.clone();
+    let found = facts(&reading.draft, &places, inherited);
+    let errors: Vec<&Problem> = problems.iter().filter(|p| p.severity == Severity::Error).collect();
+    // Where there are errors, what was not read is not judged.
+    let sound = |fact: &Problem| {
+        errors.is_empty()
+            || fact.span.as_ref().is_some_and(|place| {
+                let inside = |start| place.start <= start && start < place.end;
+                !errors.iter().any(|error| error.span.as_ref().is_some_and(|s| inside(s.start)))
+            })
+    };
+    let found: Vec<Problem> = found.into_iter().filter(sound).collect();
+    problems.extend(found);
+    let settings = reading.settings();
+    let report = Report::new(document, problems);
+    Checked { settings: settings.filter(|_| !report.has(Severity::Error)), report }
+}
+
+fn facts(settings: &Settings, places: &Places, inherited: &[Service]) -> Vec<Problem> {
+    let mut problems = certificate::problems(settings, places);
+    problems.extend(folders::problems(settings, places));
+    problems.extend(ports::problems(settings, places, inherited));
+    problems
+}

@@ -1,0 +1,238 @@
+//! The one place that names every backend: from settings to what runs.
+
+use std::fs::DirBuilder;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use pop3_proto::server::policy::Utf8Legacy;
+use restante_directory::{Accounts, Directory, Manage};
+use restante_server::Services;
+use restante_server::guard::limits::Limits;
+use restante_server::guard::presence::Sessions;
+use restante_server::net::listen::{Bind, Listener};
+use restante_server::net::service::Service;
+use restante_server::net::tls::TlsSettings;
+use restante_server::session::settings::{BareLineEnds, IntakeSettings, Pop3Settings};
+use restante_store::Store;
+use restante_store::maildir::MaildirStore;
+
+use crate::operations::Executor;
+use crate::output::Failure;
+use crate::settings::intake::BareLineEndsSetting;
+use crate::settings::kinds::listener::{At, ListenerSetting};
+use crate::settings::load::Settings;
+use crate::settings::site::{SessionsSetting, Utf8LegacySetting};
+use crate::settings::store::Backend;
+
+/// The accounts' database in the state folder.
+const ACCOUNTS: &str = "accounts.db";
+/// The mail in the state folder.
+const MAIL: &str = "mail";
+
+/// The files of a configuration, open and locked.
+pub(crate) struct Backends {
+    /// Where messages are kept.
+    pub(crate) store: Arc<dyn Store>,
+    /// Who is it, and where is theirs.
+    pub(crate) directory: Arc<dyn Directory>,
+    /// The acts on accounts.
+    pub(crate) manage: Arc<dyn Manage>,
+}
+
+impl Backends {
+    /// Opens them; the state folder is made if only it is missing.
+    #[expect(clippy::unused_async, reason = "other backends are reached over a network")]
+    pub(crate) async fn open(settings: &Settings) -> Result<Self, Failure> {
+        let state = &settings.site.state;
+        make_state(state)?;
+        let accounts = Accounts::open(&state.join(ACCOUNTS), directory_settings(settings))
+            .map_err(|error| Failure::new(format!("cannot open the accounts: {error}")))?;
+        let accounts = Arc::new(accounts);
+        let store: Arc<dyn Store> = match settings.store.backend {
+            Backend::Maildir => {
+                let mut options = restante_store::maildir::Settings::default();
+                options.host.clone_from(&settings.site.hostname);
+                let store = MaildirStore::open(&state.join(MAIL), options)
+                    .map_err(|error| Failure::new(format!("cannot open the store: {error}")))?;
+                Arc::new(store)
+            }
+        };
+        Ok(Self { store, directory: Arc::clone(&accounts) as Arc<dyn Directory>, manage: accounts })
+    }
+
+    /// What sessions need.
+    pub(crate) fn services(&self) -> Services {
+        Services { store: Arc::clone(&self.store), directory: Arc::clone(&self.directory) }
+    }
+
+    /// What does the commands' acts.
+    pub(crate) fn executor(&self) -> Executor {
+        Executor::new(Arc::clone(&self.manage), Arc::clone(&self.store), None)
+    }
+}
+
+/// What does the commands' acts on files that no server has open.
+pub(crate) async fn executor(settings: &Settings) -> Result<Executor, Failure> {
+    Ok(Backends::open(settings).await?.executor())
+}
+
+/// The server's settings; sockets from systemd take the place of what is written.
+pub(crate) fn server_settings(
+    settings: &Settings,
+    inherited: Vec<(Service, OwnedFd)>,
+) -> restante_server::Settings {
+    let site = &settings.site;
+    restante_server::Settings {
+        hostname: site.hostname.clone(),
+        listeners: listeners(settings, inherited),
+        tls: settings
+            .tls
+            .as_ref()
+            .map(|tls| TlsSettings { certificate: tls.certificate.clone(), key: tls.key.clone() }),
+        pop3: Pop3Settings {
+            idle: settings.timeouts.idle,
+            last: site.last,
+            utf8_legacy: match site.utf8_legacy {
+                Utf8LegacySetting::Refuse => Utf8Legacy::Refuse,
+                Utf8LegacySetting::Raw => Utf8Legacy::Raw,
+            },
+            login_delay: site.login_delay,
+            ..Pop3Settings::default()
+        },
+        intake: IntakeSettings {
+            message_octets_max: settings.intake.message_size,
+            recipients_max: room(Some(settings.intake.recipients)),
+            bare_line_ends: match settings.intake.bare_line_ends {
+                BareLineEndsSetting::Refuse => BareLineEnds::Refuse,
+                BareLineEndsSetting::Repair => BareLineEnds::Repair,
+            },
+            idle: settings.timeouts.intake,
+            bare_local_parts: false,
+            lmtp_beyond_loopback: settings.intake.lmtp_beyond_loopback,
+        },
+        limits: limits(settings),
+        sessions: match site.sessions {
+            SessionsSetting::Exclusive => Sessions::Exclusive { lock_wait: site.lock_wait },
+            SessionsSetting::Snapshot => Sessions::Snapshot,
+        },
+        drain: settings.timeouts.drain,
+    }
+}
+
+fn directory_settings(settings: &Settings) -> restante_directory::Settings {
+    restante_directory::Settings {
+        domains: settings.site.domains.clone(),
+        plus_separator: settings.intake.plus_separator,
+        local_parts_case_sensitive: settings.intake.case_sensitive,
+        postmaster: settings.intake.postmaster.clone(),
+        main_password_over_pop3: settings.site.main_password_over_pop3,
+        ..restante_directory::Settings::default()
+    }
+}
+
+fn limits(settings: &Settings) -> Limits {
+    let limits = &settings.limits;
+    let handshake = settings.timeouts.tls_handshake;
+    Limits {
+        connections_max: limits.connections.map(|count| room(Some(count))),
+        connections_per_address_max: room(limits.connections_per_address),
+        unauthenticated_max: limits.unauthenticated.map(|count| room(Some(count))),
+        unauthenticated_per_address_max: room(limits.unauthenticated_per_address),
+        unauthenticated_per_network_max: room(limits.unauthenticated_per_network),
+        sessions_per_account_max: room(limits.sessions_per_account),
+        exempt_loopback: limits.exempt_loopback,
+        tls_handshake: handshake,
+        // rulings 3: 30 s, 10 s under pressure
+        tls_handshake_under_pressure: handshake.checked_div(3).unwrap_or(handshake),
+        write: settings.timeouts.write,
+    }
+}
+
+/// A count for the server; `None` is unlimited.
+fn room(count: Option<u64>) -> usize {
+    count.and_then(|count| usize::try_from(count).ok()).unwrap_or(usize::MAX)
+}
+
+fn listeners(settings: &Settings, inherited: Vec<(Service, OwnedFd)>) -> Vec<Listener> {
+    let listen = &settings.listen;
+    let mut listeners = Vec::new();
+    for (service, written) in [
+        (Service::Pop3, &listen.pop3),
+        (Service::Pop3s, &listen.pop3s),
+        (Service::Lmtp, &listen.lmtp),
+        (Service::Smtp, &listen.smtp),
+    ] {
+        if inherited.iter().all(|(other, _)| *other != service) {
+            listeners.extend(written.iter().map(|one| listener(service, one)));
+        }
+    }
+    for (service, socket) in inherited {
+        let cleartext_from = match service {
+            Service::Pop3 => {
+                listen.pop3.iter().flat_map(|one| one.cleartext_from.clone()).collect()
+            }
+            Service::Pop3s | Service::Lmtp | Service::Smtp => Vec::new(),
+        };
+        listeners.push(Listener { service, at: Bind::Inherited(socket), cleartext_from });
+    }
+    listeners
+}
+
+fn listener(service: Service, written: &ListenerSetting) -> Listener {
+    let at = match &written.at {
+        At::Tcp(address) => Bind::Tcp(*address),
+        At::Unix { path, mode } => Bind::Unix { path: path.clone(), mode: *mode },
+    };
+    Listener { service, at, cleartext_from: written.cleartext_from.clone() }
+}
+
+fn make_state(state: &Path) -> Result<(), Failure> {
+    match DirBuilder::new().mode(0o700).create(state) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            Err(Failure::new(format!("cannot make the state folder {}: {error}", state.display()))
+                .hint("make it, and give it to the user that the server runs as"))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::settings::document::Document;
+    use crate::settings::load::read;
+
+    fn settings(more: &str) -> Settings {
+        let text = format!("hostname = \"mail.example.org\"\ndomains = [\"example.org\"]\n{more}");
+        let reading = read(&Document { path: PathBuf::from("/etc/restante/restante.toml"), text });
+        reading.settings().expect("no problems")
+    }
+
+    // What the reference calls the default is what the server's own defaults are.
+    #[test]
+    fn the_defaults_are_those_of_the_server() {
+        let composed = server_settings(&settings("[listen]\npop3s = \"off\"\n"), Vec::new());
+        let shown = |value: &dyn std::fmt::Debug| format!("{value:?}");
+        assert_eq!(shown(&composed.limits), shown(&Limits::default()));
+        assert_eq!(shown(&composed.pop3), shown(&Pop3Settings::default()));
+        assert_eq!(shown(&composed.intake), shown(&IntakeSettings::default()));
+        assert_eq!(composed.sessions, Sessions::default());
+    }
+
+    #[test]
+    fn a_socket_from_systemd_takes_the_place_of_what_is_written() {
+        let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let text = "[listen]\npop3 = \"127.0.0.1:110\"\npop3s = \"off\"\nlmtp = \"127.0.0.1:24\"\n";
+        let composed = server_settings(&settings(text), vec![(Service::Pop3, socket.into())]);
+        let kinds: Vec<_> = composed
+            .listeners
+            .iter()
+            .map(|one| (one.service, matches!(one.at, Bind::Inherited(_))))
+            .collect();
+        assert_eq!(kinds, [(Service::Lmtp, false), (Service::Pop3, true)]);
+    }
+}
