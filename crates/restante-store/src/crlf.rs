@@ -80,6 +80,12 @@ impl ToCrlf {
         }
     }
 
+    /// Where the machine stands after these octets and then those that `body` has passed, which
+    /// must begin at the start of a line.
+    pub(crate) fn followed_by(self, body: &Self) -> Self {
+        Self { in_header: self.in_header && body.in_header, ..body.clone() }
+    }
+
     fn end_line(&mut self, text: &mut impl Text) {
         if self.at_line_start {
             self.in_header = false;

@@ -20,7 +20,10 @@
 )]
 
 mod body;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 mod crlf;
+mod disk;
 mod error;
 pub mod maildir;
 pub mod memory;

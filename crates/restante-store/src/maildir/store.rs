@@ -1,44 +1,68 @@
 //! `MaildirStore`: the folder that holds a Maildir a maildrop.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use mail_wire::MaildropId;
 
+use crate::disk::Disk;
 use crate::error::StoreError;
+use crate::maildir::deliver::OnItsWay;
+use crate::maildir::drawer::State;
+use crate::maildir::ground::Ground;
+use crate::maildir::removal;
 use crate::maildir::settings::Settings;
+use crate::maildir::snapshot::Snapshot;
 use crate::store::{Delivery, Incoming, Maildrop, Pending, Promises, Store};
 
-/// A store that keeps each maildrop in a Maildir of its own.
-#[derive(Clone)]
+/// A store that keeps each maildrop in a Maildir of its own: `<root>/<maildrop id>`.
+#[derive(Clone, Debug)]
 pub struct MaildirStore {
-    root: PathBuf,
-    settings: Settings,
+    ground: Arc<Ground>,
 }
 
 impl MaildirStore {
-    /// Opens the store in this folder, and makes the folder if it is missing.
+    /// Opens the store in this folder, and makes the folder if it is missing. It stays locked
+    /// against other processes until the store and all that came from it are dropped.
     pub fn open(root: &Path, settings: Settings) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(root)
-            .map_err(|fault| StoreError::disk(format!("make {}", root.display()), fault))?;
-        Ok(Self { root: root.to_owned(), settings })
+        Self::open_on(Disk::default(), root, settings)
+    }
+
+    pub(crate) fn open_on(disk: Disk, root: &Path, settings: Settings) -> Result<Self, StoreError> {
+        Ok(Self { ground: Arc::new(Ground::open(disk, root, settings)?) })
     }
 }
 
 impl Store for MaildirStore {
     fn promises(&self) -> Promises {
+        // rulings 18: a Maildir removes file by file.
         Promises { durable: true, atomic_update: false, shared_with_others: true }
     }
 
-    fn open(&self, _: MaildropId) -> Pending<'_, Result<Box<dyn Maildrop>, StoreError>> {
-        let _ = (&self.root, &self.settings);
-        Box::pin(async { Err(StoreError::Unavailable) })
+    fn open(&self, maildrop: MaildropId) -> Pending<'_, Result<Box<dyn Maildrop>, StoreError>> {
+        Box::pin(async move {
+            let snapshot = Snapshot::open(Arc::clone(&self.ground), maildrop).await?;
+            Ok(Box::new(snapshot) as Box<dyn Maildrop>)
+        })
     }
 
-    fn deliver(&self, _: Incoming) -> Pending<'_, Result<Box<dyn Delivery>, StoreError>> {
-        Box::pin(async { Err(StoreError::Unavailable) })
+    fn deliver(&self, incoming: Incoming) -> Pending<'_, Result<Box<dyn Delivery>, StoreError>> {
+        let delivery = OnItsWay::new(Arc::clone(&self.ground), incoming);
+        Box::pin(async move { Ok(Box::new(delivery) as Box<dyn Delivery>) })
     }
 
-    fn remove(&self, _: MaildropId) -> Pending<'_, Result<(), StoreError>> {
-        Box::pin(async { Err(StoreError::Unavailable) })
+    fn remove(&self, maildrop: MaildropId) -> Pending<'_, Result<(), StoreError>> {
+        let ground = Arc::clone(&self.ground);
+        Box::pin(async move {
+            let drawer = ground.drawer(maildrop);
+            let mut state = Arc::clone(&drawer.state).lock_owned().await;
+            let pool = Arc::clone(&ground);
+            pool.pool
+                .run(move || {
+                    *state = State::default();
+                    removal::remove(&ground.disk, &ground.root, maildrop)
+                })
+                .await?
+        })
     }
 }

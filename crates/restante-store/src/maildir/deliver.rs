@@ -1,0 +1,166 @@
+//! One copy of a message into one Maildir: tmp, sync, rename to new, sync (P-220).
+
+use std::io;
+use std::sync::Arc;
+
+use mail_wire::{MaildropId, Octets};
+
+use crate::disk::Status;
+use crate::error::StoreError;
+use crate::maildir::content::{Content, prefix_in_file};
+use crate::maildir::folders::Folders;
+use crate::maildir::ground::Ground;
+use crate::maildir::measure::Measured;
+use crate::maildir::names::{Identity, delivered};
+use crate::pool::Pool;
+use crate::store::{Delivery, Incoming, Pending, Recipient, Stored};
+
+/// A message on its way into some maildrops.
+#[derive(Debug)]
+pub(crate) struct OnItsWay {
+    ground: Arc<Ground>,
+    recipients: Vec<Recipient>,
+    utf8: bool,
+    content: Content,
+}
+
+impl OnItsWay {
+    pub(crate) fn new(ground: Arc<Ground>, incoming: Incoming) -> Self {
+        let Incoming { recipients, form, utf8 } = incoming;
+        let content = Content::new(form, ground.settings.spool_octets_min);
+        Self { ground, recipients, utf8, content }
+    }
+}
+
+impl Delivery for OnItsWay {
+    fn write(&mut self, octets: &[u8]) -> Result<(), StoreError> {
+        let Ground { disk, spool, .. } = &*self.ground;
+        self.content
+            .write(disk, spool.as_ref(), octets)
+            .map_err(|fault| StoreError::disk("spool a message", fault))
+    }
+
+    fn commit(self: Box<Self>) -> Pending<'static, Vec<Result<Stored, StoreError>>> {
+        let Self { ground, recipients, utf8, mut content } = *self;
+        content.finish();
+        let content = Arc::new(content);
+        Box::pin(async move {
+            // All recipients at once: each copy waits for the disk on its own.
+            let copies: Vec<_> = recipients
+                .into_iter()
+                .map(|recipient| {
+                    let (ground, content) = (Arc::clone(&ground), Arc::clone(&content));
+                    tokio::spawn(async move {
+                        let pool: &Pool = &ground.pool;
+                        let ground = Arc::clone(&ground);
+                        pool.run(move || put(&ground, &recipient, &content, utf8)).await
+                    })
+                })
+                .collect();
+            let mut outcomes = Vec::with_capacity(copies.len());
+            for copy in copies {
+                let fault = |fault| StoreError::disk("deliver", io::Error::other(fault));
+                outcomes.push(copy.await.map_err(fault).flatten().flatten());
+            }
+            outcomes
+        })
+    }
+}
+
+/// How often another name is tried when one is taken. Names are never made twice here; this is
+/// for a host that has the name and the process number of another.
+const NAMES_TRIED_MAX: usize = 4;
+
+fn put(
+    ground: &Ground,
+    recipient: &Recipient,
+    content: &Content,
+    utf8: bool,
+) -> Result<Stored, StoreError> {
+    let id = recipient.maildrop;
+    let disk = &ground.disk;
+    let folders = Folders::open(disk, &ground.root, id)?;
+    let prefix = prefix_in_file(&recipient.prefix);
+    let octets = Octets::new(content.octets_behind(&prefix));
+    let tmp = ground.namer.next(disk.now(), utf8);
+    let tmp = tmp.as_bytes();
+    let put = write(ground, &folders, tmp, &prefix, content).and_then(|status| {
+        Ok((status, make_visible(ground, &folders, tmp, status, octets, utf8)?))
+    });
+    match put {
+        Ok((status, unique)) => {
+            let identity = Identity::new(unique.as_bytes(), 0);
+            let uidl = identity.uidl();
+            let uidl = uidl.map_err(|wrong| StoreError::Damaged { detail: wrong.to_string() })?;
+            let stored = Stored { id: identity.id(), uidl, octets };
+            let measured = Measured { octets, stamp: status.into() };
+            ground.drawer(id).delivered(identity, measured);
+            Ok(stored)
+        }
+        Err(fault) => {
+            let _ = disk.unlink(&folders.tmp, tmp);
+            Err(failed(id, fault))
+        }
+    }
+}
+
+/// Writes the file and makes it durable. After a failed sync the file is given up: the system
+/// may say of it later that all is well when it is not.
+fn write(
+    ground: &Ground,
+    folders: &Folders,
+    tmp: &[u8],
+    prefix: &[u8],
+    content: &Content,
+) -> io::Result<Status> {
+    let disk = &ground.disk;
+    let file = disk.create(&folders.tmp, tmp)?;
+    if !prefix.is_empty() {
+        disk.write(&file, prefix)?;
+    }
+    content.copy_to(disk, &file)?;
+    disk.sync(&file)?;
+    let status = disk.status_of(&file)?;
+    if status.size != content.size().saturating_add(prefix.len() as u64) {
+        return Err(io::Error::other("the file has not the size of what was written to it"));
+    }
+    Ok(status)
+}
+
+/// Renames the file to `new`, makes that durable, and answers with its unique part.
+fn make_visible(
+    ground: &Ground,
+    folders: &Folders,
+    tmp: &[u8],
+    status: Status,
+    octets: Octets,
+    utf8: bool,
+) -> io::Result<String> {
+    let disk = &ground.disk;
+    let mut tries = 0_usize;
+    loop {
+        tries = tries.saturating_add(1);
+        // A name of this moment: names are the order in which messages became visible.
+        let unique = ground.namer.next(disk.now(), utf8);
+        let name = delivered(&unique, status.size, octets);
+        match disk.rename_new((&folders.tmp, tmp), (&folders.new, name.as_bytes())) {
+            Ok(()) => {}
+            Err(fault)
+                if fault.kind() == io::ErrorKind::AlreadyExists && tries < NAMES_TRIED_MAX =>
+            {
+                continue;
+            }
+            Err(fault) => return Err(fault),
+        }
+        if let Err(fault) = disk.sync(&folders.new) {
+            // It will be delivered again, so it must not stay.
+            let _ = disk.unlink(&folders.new, name.as_bytes());
+            return Err(fault);
+        }
+        return Ok(unique);
+    }
+}
+
+fn failed(id: MaildropId, fault: io::Error) -> StoreError {
+    StoreError::disk(format!("maildrop {id}: deliver"), fault)
+}
