@@ -135,9 +135,10 @@ impl DataReader {
                 _ => match self.bare {
                     Bare::Ignore => seen = at.saturating_add(1),
                     Bare::Repair => break (at, 1, Place::Owed),
+                    // What stands before it goes first, so that it counts: whether a message is
+                    // too large or has a bare line end must not depend on how it is cut.
+                    Bare::Report if at > 0 => break (at, 0, WITHIN),
                     Bare::Report => {
-                        // The octets before it go with it: nothing of the message is kept.
-                        *input = octets.get(at..).unwrap_or_default();
                         self.bare = Bare::Ignore;
                         self.place = WITHIN;
                         return Piece::BareLineEnd;

@@ -9,8 +9,8 @@
 //! With SMTPUTF8, letters beyond ASCII may stand in atoms, quoted strings and labels (RFC 6531
 //! §3.3).
 
+use core::net::{Ipv4Addr, Ipv6Addr};
 use std::fmt::{self, Write};
-use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::error::PathError;
 

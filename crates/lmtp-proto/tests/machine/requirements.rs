@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use lmtp_proto::{Dialect, Failure, Limits, Policy, Reason, RecipientRefusal, Session, Tell, Tls};
+use lmtp_proto::{
+    Answer, Ask, Dialect, Failure, Limits, Next, Policy, Reason, RecipientRefusal, Session, Tell,
+    Tls,
+};
 use mail_wire::Form;
 
-use crate::driver::{Play, World};
+use crate::driver::{Play, World, code};
 
 fn lmtp() -> Play {
     let mut play = Play::lmtp();
@@ -554,14 +557,62 @@ fn much_output_is_flushed() {
     let session: &mut Session = &mut play.session;
     loop {
         match session.receive(&mut rest, &mut output, play.now) {
-            lmtp_proto::Next::Flush => {
+            Next::Flush => {
                 assert!(output.len() < 200);
                 output.clear();
                 flushes += 1;
             }
-            lmtp_proto::Next::Close(Reason::Quit) => break,
+            Next::Close(Reason::Quit) => break,
             other => panic!("{other:?}"),
         }
     }
     assert!(flushes > 3);
+}
+
+// P-217: what the driver leaves out is not certain, and a recipient too many changes nothing
+#[test]
+fn outcomes_that_are_missing_are_temporary() {
+    for (outcomes, codes) in [
+        (vec![], ["451 4.3.0", "451 4.3.0"]),
+        (vec![Ok(())], ["250 2.0.0", "451 4.3.0"]),
+        (vec![Ok(()), Err(Failure::DiskFull), Ok(())], ["250 2.0.0", "452 4.3.1"]),
+    ] {
+        let mut play = lmtp();
+        play.say(format!("{ENVELOPE}RCPT TO:<e@d>\r\nDATA\r\n"));
+        let (mut input, mut output) = (&b".\r\n"[..], Vec::new());
+        let next = play.session.receive(&mut input, &mut output, play.now);
+        assert!(matches!(next, Next::Ask(Ask::Commit)), "{next:?}");
+        // P-194: nothing has been said before the answer, and no timer runs.
+        assert!(output.is_empty());
+        assert_eq!(play.session.deadline(), None);
+        // An answer to something else is no answer.
+        play.session.answer(Answer::Dropped, &mut output, play.now);
+        assert!(output.is_empty());
+        play.session.answer(Answer::Committed(outcomes), &mut output, play.now);
+        let said = String::from_utf8(output).unwrap();
+        assert_eq!(said.lines().map(code).collect::<Vec<_>>(), codes);
+    }
+}
+
+// `<demo>`, where the policy takes bare names
+#[test]
+fn bare_local_parts() {
+    let input = "MAIL FROM:<root>\r\nMAIL FROM:<a@b>\r\nRCPT TO:<demo>\r\n";
+    assert_eq!(smtp().codes(input), ["501 5.1.7", "250 2.1.0", "501 5.1.3"]);
+    let mut play = Play::new(Policy { bare_local_parts: true, ..policy(Dialect::Smtp) });
+    play.say("EHLO x\r\n");
+    let input = "MAIL FROM:<root>\r\nRCPT TO:<demo>\r\nRCPT TO:demo\r\n";
+    assert_eq!(play.codes(input), ["250 2.1.0", "250 2.1.5", "501 5.1.3"]);
+}
+
+// The quirks, each named where it is allowed.
+#[test]
+fn quirks() {
+    let mut play = smtp();
+    assert_eq!(play.codes("mail from: <a@b>  size=3 \r\n"), ["250 2.1.0"]);
+    assert_eq!(
+        play.codes("rcpt to: <c@d> \r\nNOOP \r\n NOOP\r\n"),
+        ["250 2.1.5", "250 2.0.0", "250 2.0.0"]
+    );
+    assert_eq!(play.codes("RCPT TO :<c@d>\r\nRCPT\tTO:<c@d>\r\n"), ["501 5.5.4", "500 5.5.2"]);
 }

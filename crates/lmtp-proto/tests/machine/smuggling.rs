@@ -210,3 +210,28 @@ fn a_command_ends_in_crlf() {
     // A CR within a line is no line end in either.
     assert_eq!(strict.codes("NOOP\rRSET\r\nNOOP\r\r\n"), ["500 5.5.2", "500 5.5.2"]);
 }
+
+// Found by `chopping_changes_nothing`: the reason was the size for one cut and the LF for another.
+#[test]
+fn the_first_reason_counts_however_it_is_cut() {
+    for (message, code) in
+        [("xxxxxxxxxxxx\nx", "552 5.3.4"), ("xxxx\nxxxxxxxxxxxxxx", "550 5.6.11")]
+    {
+        let fresh = || {
+            let mut policy = Policy::new(Dialect::Smtp, "mx.example.org");
+            policy.limits.message_octets_max = 10;
+            let mut play = Play::new(policy);
+            play.feed(b"EHLO a\r\nMAIL FROM:<b@c>\r\nRCPT TO:<d@e>\r\n");
+            play
+        };
+        for input in [
+            format!("DATA\r\n{message}\r\n.\r\n"),
+            format!("BDAT {} LAST\r\n{message}", message.len()),
+        ] {
+            at_every_cut(input.as_bytes(), fresh, |play| {
+                let output = String::from_utf8_lossy(&play.output);
+                assert_eq!(output.lines().last().map(crate::driver::code).unwrap(), code);
+            });
+        }
+    }
+}
