@@ -37,7 +37,7 @@ The project's own checks.
                            all of them in order; STEP is one of
                            setup fmt clippy tidy deny tests doctests docs fuzz
   cargo xtask tidy         the walls: arrows between crates and files, shapes, words
-  cargo xtask requirements [--missing]
+  cargo xtask requirements [--missing | NUMBER]
                            for each number of rfc/requirements.txt, the tests that cite it
   cargo xtask fuzz [TARGET] [--seconds N]
                            run one fuzz target, or each, for so long (10 seconds)

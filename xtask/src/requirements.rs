@@ -20,10 +20,11 @@ struct Cited {
 
 /// Prints the table.
 pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<bool, String> {
-    let only_missing = match arguments {
-        [] => false,
-        [flag] if flag == "--missing" => true,
-        _ => return Err("requirements takes --missing or nothing".to_owned()),
+    let (only_missing, wanted) = match arguments {
+        [] => (false, None),
+        [flag] if flag == "--missing" => (true, None),
+        [number] if is_number(number) => (false, Some(number)),
+        _ => return Err("requirements takes --missing, or a number, or nothing".to_owned()),
     };
     let files = tree::text_files(root)?;
     let numbers = listed(&files);
@@ -37,7 +38,7 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<bool, String> {
         tested = tested.saturating_add(usize::from(tests.is_some()));
         let is_open = tests.is_none() && !is_later;
         open = open.saturating_add(usize::from(is_open));
-        if only_missing && !is_open {
+        if (only_missing && !is_open) || wanted.is_some_and(|wanted| wanted != number) {
             continue;
         }
         let state = match (tests, is_later) {
