@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    account, address, app_password, check, completions, config, deliver, maildrop, man,
+    account, address, app_password, check, completions, config, deliver, maildrop, man, serve,
+    status, try_server,
 };
 use crate::output::{Failure, Output};
 
@@ -20,8 +21,18 @@ pub(crate) struct Arguments {
 /// A new command is one file in `commands/`, one variant here and one arm in [`Arguments::run`].
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the server
+    Serve(serve::Args),
+    /// Run a server in a temporary folder, with an account and sample mail, in a second
+    Try(try_server::Args),
+    /// Run a whole server in a temporary folder, with an account and sample mail
+    Try(try_server::Args),
+    /// Serve what the configuration says
+    Serve(serve::Args),
     /// Say all that is wrong with a configuration
     Check(check::Args),
+    /// Say how the running server is
+    Status(status::Args),
     /// Make, list, change and remove accounts
     Account(account::Args),
     /// Make, list and revoke passwords for one device or program each
@@ -56,7 +67,12 @@ impl Arguments {
     /// Does what was asked.
     pub(crate) fn run(self, output: Output) -> Result<ExitCode, Failure> {
         match self.command {
+            Command::Serve(args) => serve::run(&args, output),
+            Command::Try(args) => try_server::run(&args, output),
+            Command::Try(args) => try_server::run(&args, output),
+            Command::Serve(args) => serve::run(&args, output),
             Command::Check(args) => check::run(&args, output),
+            Command::Status(args) => status::run(&args, output),
             Command::Account(args) => account::run(args, output),
             Command::AppPassword(args) => app_password::run(args, output),
             Command::Address(args) => address::run(args, output),

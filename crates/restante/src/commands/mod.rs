@@ -11,3 +11,6 @@ pub(crate) mod deliver;
 pub(crate) mod maildrop;
 pub(crate) mod man;
 pub(crate) mod reaching;
+pub(crate) mod serve;
+pub(crate) mod status;
+pub(crate) mod try_server;
