@@ -21,10 +21,6 @@ pub(crate) struct Arguments {
 /// A new command is one file in `commands/`, one variant here and one arm in [`Arguments::run`].
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the server
-    Serve(serve::Args),
-    /// Run a server in a temporary folder, with an account and sample mail, in a second
-    Try(try_server::Args),
     /// Run a whole server in a temporary folder, with an account and sample mail
     Try(try_server::Args),
     /// Serve what the configuration says
@@ -67,8 +63,6 @@ impl Arguments {
     /// Does what was asked.
     pub(crate) fn run(self, output: Output) -> Result<ExitCode, Failure> {
         match self.command {
-            Command::Serve(args) => serve::run(&args, output),
-            Command::Try(args) => try_server::run(&args, output),
             Command::Try(args) => try_server::run(&args, output),
             Command::Serve(args) => serve::run(&args, output),
             Command::Check(args) => check::run(&args, output),
