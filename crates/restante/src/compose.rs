@@ -18,7 +18,8 @@ use restante_server::session::settings::{BareLineEnds, IntakeSettings, Pop3Setti
 use restante_store::Store;
 use restante_store::maildir::MaildirStore;
 
-use crate::operations::Executor;
+use crate::operations::binding;
+use crate::operations::{BindMaildir, Executor};
 use crate::output::Failure;
 use crate::settings::intake::BareLineEndsSetting;
 use crate::settings::kinds::listener::{At, ListenerSetting};
@@ -39,6 +40,8 @@ pub(crate) struct Backends {
     pub(crate) directory: Arc<dyn Directory>,
     /// The acts on accounts.
     pub(crate) manage: Arc<dyn Manage>,
+    /// Makes an existing Maildir a maildrop.
+    bind: BindMaildir,
 }
 
 impl Backends {
@@ -50,16 +53,17 @@ impl Backends {
         let accounts = Accounts::open(&state.join(ACCOUNTS), directory_settings(settings))
             .map_err(|error| Failure::new(format!("cannot open the accounts: {error}")))?;
         let accounts = Arc::new(accounts);
-        let store: Arc<dyn Store> = match settings.store.backend {
+        let (store, bind): (Arc<dyn Store>, BindMaildir) = match settings.store.backend {
             Backend::Maildir => {
                 let mut options = restante_store::maildir::Settings::default();
                 options.host.clone_from(&settings.site.hostname);
                 let store = MaildirStore::open(&state.join(MAIL), options)
                     .map_err(|error| Failure::new(format!("cannot open the store: {error}")))?;
-                Arc::new(store)
+                (Arc::new(store), binding::into_store(state.join(MAIL)))
             }
         };
-        Ok(Self { store, directory: Arc::clone(&accounts) as Arc<dyn Directory>, manage: accounts })
+        let directory = Arc::clone(&accounts) as Arc<dyn Directory>;
+        Ok(Self { store, directory, manage: accounts, bind })
     }
 
     /// What sessions need.
@@ -69,7 +73,8 @@ impl Backends {
 
     /// What does the commands' acts.
     pub(crate) fn executor(&self) -> Executor {
-        Executor::new(Arc::clone(&self.manage), Arc::clone(&self.store), None)
+        let bind = Arc::clone(&self.bind);
+        Executor::new(Arc::clone(&self.manage), Arc::clone(&self.store), Some(bind))
     }
 }
 

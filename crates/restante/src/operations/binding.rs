@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use mail_wire::MaildropId;
 
-use crate::operations::executor::Bind;
+use crate::operations::executor::BindMaildir;
 
 /// Links from `<root>/<id>`, as the Maildir store has it.
-pub(crate) fn into_store(root: PathBuf) -> Bind {
+pub(crate) fn into_store(root: PathBuf) -> BindMaildir {
     Arc::new(move |id, maildir| bind(&root, id, maildir))
 }
 

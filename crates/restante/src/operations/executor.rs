@@ -16,13 +16,13 @@ use crate::operations::refusal::Refusal;
 use crate::operations::request::{AccountAdd, Name, Request};
 
 /// Makes an existing Maildir the maildrop of this number, where the backend can do that.
-pub(crate) type Bind = Arc<dyn Fn(MaildropId, &Path) -> Result<(), String> + Send + Sync>;
+pub(crate) type BindMaildir = Arc<dyn Fn(MaildropId, &Path) -> Result<(), String> + Send + Sync>;
 
 /// Does what requests ask. The same in a running server and, over locked files, in a command.
 pub(crate) struct Executor {
     manage: Arc<dyn Manage>,
     maildrops: Maildrops,
-    bind: Option<Bind>,
+    bind: Option<BindMaildir>,
     running: Option<Running>,
 }
 
@@ -38,7 +38,7 @@ pub(crate) struct Running {
 
 impl Executor {
     /// Over a directory and a store.
-    pub(crate) fn new(manage: Arc<dyn Manage>, store: Arc<dyn Store>, bind: Option<Bind>) -> Self {
+    pub(crate) fn new(manage: Arc<dyn Manage>, store: Arc<dyn Store>, bind: Option<BindMaildir>) -> Self {
         let maildrops = Maildrops::new(Arc::clone(&manage), store);
         Self { manage, maildrops, bind, running: None }
     }

@@ -18,5 +18,5 @@ pub(crate) mod request;
 mod service;
 mod snapshots;
 
-pub(crate) use executor::{Executor, Running};
+pub(crate) use executor::{BindMaildir, Executor, Running};
 pub(crate) use service::ControlService;

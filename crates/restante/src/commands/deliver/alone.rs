@@ -1,9 +1,6 @@
 //! Delivery while no server runs: the same intake as the server's, for one message.
 
-use std::fs::{self, DirBuilder};
-use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use restante_server::Server;
@@ -28,9 +25,13 @@ pub(super) fn with_intake<T>(
         .enable_all()
         .build()
         .map_err(|error| Failure::new(format!("cannot start: {error}")))?;
-    let backends = Backends::open(settings)?;
-    let folder = Folder::make()?;
-    let path = folder.0.join("lmtp");
+    let backends = runtime.block_on(Backends::open(settings))?;
+    // Nobody else can enter it, and it goes with us.
+    let folder = tempfile::Builder::new()
+        .prefix("restante-deliver-")
+        .tempdir()
+        .map_err(|error| Failure::new(format!("cannot make a temporary folder: {error}")))?;
+    let path = folder.path().join("lmtp");
     let at = Bind::Unix { path: path.clone(), mode: 0o600 };
     let listener = Listener { service: Service::Lmtp, at, cleartext_from: Vec::new() };
     let settings = restante_server::Settings {
@@ -51,30 +52,4 @@ pub(super) fn with_intake<T>(
     // Whether it ended well changes nothing: each recipient has had its reply.
     let _ = runtime.block_on(running);
     outcome
-}
-
-/// A folder of our own that goes with us.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn make() -> Result<Self, Failure> {
-        let mut random = [0_u8; 8];
-        getrandom::fill(&mut random)
-            .map_err(|error| Failure::new(format!("no random numbers: {error}")))?;
-        let name = format!("restante-deliver-{:016x}", u64::from_ne_bytes(random));
-        let path = std::env::temp_dir().join(name);
-        DirBuilder::new().mode(0o700).create(&path).map_err(|error| failure(&path, &error))?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // A folder that stays behind is empty but for a dead socket.
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-fn failure(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::new(format!("cannot make the folder {}: {error}", path.display()))
 }
