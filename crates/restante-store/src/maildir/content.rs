@@ -8,7 +8,8 @@ use mail_wire::Form;
 use memchr::memchr2;
 
 use crate::crlf::{Count, ToCrlf};
-use crate::disk::Disk;
+use crate::disk::{Disk, Links};
+use crate::maildir::folders::SPOOL;
 
 /// A body with LF line ends, as Maildirs hold it.
 ///
@@ -40,13 +41,8 @@ impl Content {
         }
     }
 
-    /// The next octets.
-    pub(crate) fn write(
-        &mut self,
-        disk: &Disk,
-        spool: Option<&OwnedFd>,
-        octets: &[u8],
-    ) -> io::Result<()> {
+    /// The next octets. A spool is made in the store's folder when it is needed.
+    pub(crate) fn write(&mut self, disk: &Disk, root: &OwnedFd, octets: &[u8]) -> io::Result<()> {
         let start = self.memory.len();
         self.machine.pass(octets, &mut self.memory);
         self.text.pass(self.memory.get(start..).unwrap_or_default(), &mut self.count);
@@ -54,7 +50,8 @@ impl Content {
             let file = match &mut self.spool {
                 Some(file) => file,
                 missing => {
-                    let folder = spool.ok_or(io::ErrorKind::ReadOnlyFilesystem)?;
+                    disk.make_folder(root, SPOOL)?;
+                    let folder = disk.open_folder(root, SPOOL, Links::Refuse)?;
                     let name = format!("{}.{:p}", std::process::id(), &raw const self.count);
                     missing.insert(disk.create_unnamed(folder, name.as_bytes())?)
                 }
@@ -172,9 +169,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn stored(form: Form, pieces: &[&[u8]]) -> Vec<u8> {
-        let mut content = Content::new(form, usize::MAX);
+        let (disk, mut content) = (Disk::default(), Content::new(form, usize::MAX));
+        let root = disk.open_root(&std::env::temp_dir()).unwrap();
         for piece in pieces {
-            content.write(&Disk::default(), None, piece).unwrap();
+            content.write(&disk, &root, piece).unwrap();
         }
         content.finish();
         content.memory
@@ -224,14 +222,14 @@ mod tests {
         ) {
             let folder = tempfile::tempdir().unwrap();
             let disk = Disk::default();
-            let spool = disk.open_root(folder.path()).unwrap();
+            let root = disk.open_root(folder.path()).unwrap();
             let mut content = Content::new(Form::Text, memory_max);
             for piece in octets.chunks(7) {
-                content.write(&disk, Some(&spool), piece).unwrap();
+                content.write(&disk, &root, piece).unwrap();
             }
             content.finish();
             let prefix = prefix_in_file(prefix);
-            let file = disk.create(&spool, b"file").unwrap();
+            let file = disk.create(&root, b"file").unwrap();
             disk.write(&file, &prefix).unwrap();
             content.copy_to(&disk, &file).unwrap();
             let file = std::fs::read(folder.path().join("file")).unwrap();

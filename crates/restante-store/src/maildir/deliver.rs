@@ -34,9 +34,9 @@ impl OnItsWay {
 
 impl Delivery for OnItsWay {
     fn write(&mut self, octets: &[u8]) -> Result<(), StoreError> {
-        let Ground { disk, spool, .. } = &*self.ground;
+        let Ground { disk, root, .. } = &*self.ground;
         self.content
-            .write(disk, spool.as_ref(), octets)
+            .write(disk, root, octets)
             .map_err(|fault| StoreError::disk("spool a message", fault))
     }
 

@@ -1,7 +1,6 @@
 //! What is known of one maildrop while the store is open: the list, the last scan, who reads.
 
 use std::collections::HashMap;
-use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
@@ -10,10 +9,10 @@ use mail_wire::MaildropId;
 use rustix::fs::FileType;
 use tokio::sync::Mutex as AsyncMutex;
 
-use crate::disk::{Disk, Links};
+use crate::disk::Disk;
 use crate::error::StoreError;
 use crate::maildir::contents::{Contents, gather};
-use crate::maildir::folders::{Folders, REMOVED};
+use crate::maildir::folders::{Folders, REMOVED, names, sweep};
 use crate::maildir::measure::Measured;
 use crate::maildir::names::Identity;
 use crate::maildir::scan::{self, Changed};
@@ -98,7 +97,8 @@ impl State {
             |fault| StoreError::disk(format!("maildrop {}: list the messages", drawer.id), fault);
         if !self.swept {
             sweep_tmp(disk, folders, tmp_age_max);
-            sweep_removed(disk, folders);
+            // Messages that only sessions of an earlier process could still read.
+            sweep(disk, &folders.base, REMOVED);
             self.swept = true;
         }
         if let Some(last) = &self.last
@@ -141,7 +141,7 @@ impl State {
 /// a delivery of any program that takes longer is not going on any more.
 fn sweep_tmp(disk: &Disk, folders: &Folders, age_max: Duration) {
     let Ok(now) = disk.now().duration_since(UNIX_EPOCH) else { return };
-    for name in names(disk, &folders.tmp) {
+    for name in names(disk, &folders.tmp).unwrap_or_default() {
         let Ok(status) = disk.status(&folders.tmp, &name) else { continue };
         let used = (status.modified / 1_000_000_000).max(status.read_secs);
         let used = Duration::from_secs(u64::try_from(used).unwrap_or_default());
@@ -149,20 +149,4 @@ fn sweep_tmp(disk: &Disk, folders: &Folders, age_max: Duration) {
             let _ = disk.unlink(&folders.tmp, &name);
         }
     }
-}
-
-/// Removes the messages that only snapshots of the past could still read.
-pub(crate) fn sweep_removed(disk: &Disk, folders: &Folders) {
-    if let Ok(removed) = disk.open_folder(&folders.base, REMOVED, Links::Refuse) {
-        for name in names(disk, &removed) {
-            let _ = disk.unlink(&removed, &name);
-        }
-    }
-}
-
-fn names(disk: &Disk, folder: &OwnedFd) -> Vec<Vec<u8>> {
-    let mut names = Vec::new();
-    // What could not be listed stays for the next time.
-    let _ = disk.list(folder, |name, _, _| names.push(name.to_vec()));
-    names
 }

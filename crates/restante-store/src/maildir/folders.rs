@@ -38,6 +38,9 @@ pub(crate) const UIDLIST: &[u8] = b"restante-uidlist";
 /// The folder of messages that were removed while another session still lists them.
 pub(crate) const REMOVED: &[u8] = b"restante-removed";
 
+/// Where long messages wait for their end, in the store's folder.
+pub(crate) const SPOOL: &[u8] = b"spool";
+
 impl Folders {
     /// Opens the Maildir of this maildrop, and makes it if it was never there.
     ///
@@ -90,6 +93,22 @@ impl Folders {
         match side {
             Side::New => &self.new,
             Side::Cur => &self.cur,
+        }
+    }
+}
+
+/// All names in a folder but those that begin with a dot.
+pub(crate) fn names(disk: &Disk, folder: &OwnedFd) -> io::Result<Vec<Vec<u8>>> {
+    let mut names = Vec::new();
+    disk.list(folder, |name, _, _| names.push(name.to_vec()))?;
+    Ok(names)
+}
+
+/// Removes the files in a folder of our own. What cannot be removed stays for the next time.
+pub(crate) fn sweep(disk: &Disk, at: &OwnedFd, name: &[u8]) {
+    if let Ok(folder) = disk.open_folder(at, name, Links::Refuse) {
+        for name in names(disk, &folder).unwrap_or_default() {
+            let _ = disk.unlink(&folder, &name);
         }
     }
 }

@@ -9,9 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mail_wire::MaildropId;
 
-use crate::disk::{Disk, Links};
+use crate::disk::Disk;
 use crate::error::StoreError;
 use crate::maildir::drawer::Drawer;
+use crate::maildir::folders::{SPOOL, sweep};
 use crate::maildir::names::Namer;
 use crate::maildir::settings::Settings;
 use crate::pool::Pool;
@@ -22,8 +23,6 @@ pub(crate) struct Ground {
     pub(crate) disk: Disk,
     /// The store's folder.
     pub(crate) root: OwnedFd,
-    /// Where long messages wait for their end.
-    pub(crate) spool: Option<OwnedFd>,
     /// What was set.
     pub(crate) settings: Settings,
     /// Names for new files.
@@ -67,14 +66,11 @@ impl Ground {
             }
             Err(fault) => return Err(StoreError::disk(format!("lock {at}/LOCK"), fault)),
         };
-        let spool = disk
-            .make_folder(&folder, b"spool")
-            .and_then(|()| disk.open_folder(&folder, b"spool", Links::Refuse))
-            .ok();
+        // Where files have names even without one, a crash leaves them.
+        sweep(&disk, &folder, SPOOL);
         Ok(Self {
             disk,
             root: folder,
-            spool,
             namer: Namer::new(&settings.host),
             pool: Pool::new(settings.threads.max(1), settings.queue_max),
             settings,

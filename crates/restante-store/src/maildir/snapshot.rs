@@ -13,8 +13,8 @@ use crate::body::Body;
 use crate::disk::{Disk, Links, Status};
 use crate::error::StoreError;
 use crate::maildir::contents::{Contents, Row};
-use crate::maildir::drawer::{Drawer, State, sweep_removed};
-use crate::maildir::folders::{Folders, REMOVED};
+use crate::maildir::drawer::{Drawer, State};
+use crate::maildir::folders::{Folders, REMOVED, sweep};
 use crate::maildir::ground::Ground;
 use crate::maildir::measure::{Stamp, measure};
 use crate::maildir::names::Identity;
@@ -287,7 +287,7 @@ impl Drop for Held {
         runtime.spawn_blocking(move || {
             let state = drawer.state.blocking_lock();
             if drawer.snapshots.load(Ordering::Acquire) == 0 {
-                sweep_removed(&ground.disk, &folders);
+                sweep(&ground.disk, &folders.base, REMOVED);
                 drawer.keeps_removed.store(false, Ordering::Release);
             }
             drop(state);
