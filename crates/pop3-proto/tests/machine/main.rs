@@ -1,0 +1,15 @@
+//! The server's machine against the text of the RFCs and of the numbered requirements.
+#![forbid(unsafe_code)]
+
+mod capabilities;
+#[path = "../../../../tests/dialogs/dialog.rs"]
+mod dialog;
+mod dialogs;
+mod driving;
+mod framing;
+mod login;
+mod sasl;
+mod state_table;
+mod transaction;
+mod words;
+mod world;
