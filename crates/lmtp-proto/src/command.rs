@@ -2,8 +2,11 @@
 
 use crate::error::CommandError;
 use crate::params::{MailParameters, refuse_all, saturating_number};
-use crate::path::{ForwardPath, ReversePath, is_domain_or_literal};
+use crate::path::{ForwardPath, ReversePath};
 use crate::policy::{Dialect, Policy};
+
+/// The longest domain (RFC 5321 §4.5.3.1.2).
+const HELLO_OCTETS_MAX: usize = 255;
 
 /// A command that keeps to the grammar.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,13 +97,21 @@ fn hello(verb: &[u8], argument: &[u8], dialect: Dialect) -> Result<Command, Comm
         (Dialect::Smtp, true) => return Err(CommandError::EhloOnly),
         _ => {}
     }
-    // P-211: A-labels only. The name goes into Received, so nothing passes that is not checked.
-    match std::str::from_utf8(argument) {
-        Ok(name) if name.is_ascii() && is_domain_or_literal(name) => {
-            Ok(Command::Hello { extended: verb != b"HELO", name: name.to_owned() })
-        }
-        _ => Err(CommandError::Argument),
+    if !is_hello_name(argument) {
+        return Err(CommandError::Argument);
     }
+    // Every octet is ASCII.
+    let name = argument.iter().copied().map(char::from).collect();
+    Ok(Command::Hello { extended: verb != b"HELO", name })
+}
+
+/// A domain or an address literal (RFC 5321 §4.1.1.1), A-labels only (P-211).
+///
+/// Quirk: `[::1]`, `host.` and `my_host` are sent too. What matters here is that the name goes
+/// into Received: nothing passes that means anything in a header.
+fn is_hello_name(name: &[u8]) -> bool {
+    let letter = |octet: &u8| octet.is_ascii_alphanumeric() || b".-_:[]".contains(octet);
+    !name.is_empty() && name.len() <= HELLO_OCTETS_MAX && name.iter().all(letter)
 }
 
 fn mail(argument: &[u8], policy: &Policy) -> Result<Command, CommandError> {

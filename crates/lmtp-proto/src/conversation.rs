@@ -30,9 +30,14 @@ impl Conversation {
 
     /// Answers what was no command, or none that may stand there.
     pub(crate) fn bad(&mut self, reply: Reply, output: &mut Vec<u8>) {
+        self.count_bad();
+        reply.write(output);
+    }
+
+    /// Counts a bad command that is answered later.
+    pub(crate) fn count_bad(&mut self) {
         self.counters.bad_commands = self.counters.bad_commands.saturating_add(1);
         self.bad_commands = self.bad_commands.saturating_add(1);
-        reply.write(output);
     }
 
     pub(crate) fn has_too_many_bad_commands(&self) -> bool {

@@ -144,11 +144,6 @@ impl fmt::Display for ReversePath {
     }
 }
 
-/// A domain or an address literal, as LHLO, EHLO and HELO take it (RFC 5321 §4.1.1.1).
-pub(crate) fn is_domain_or_literal(text: &str) -> bool {
-    text.len() <= DOMAIN_OCTETS_MAX && (is_domain(text) || is_address_literal(text))
-}
-
 #[derive(Clone, Copy)]
 struct Rules {
     strict: bool,
@@ -220,7 +215,7 @@ fn parse_mailbox(text: &str, rules: Rules) -> Result<Mailbox, PathError> {
     }
     let domain = match domain.strip_prefix('@') {
         Some(domain) if domain.len() > DOMAIN_OCTETS_MAX => return Err(PathError::DomainTooLong),
-        Some(domain) if is_domain_or_literal(domain) => Some(domain.to_owned()),
+        Some(domain) if is_domain(domain) || is_address_literal(domain) => Some(domain.to_owned()),
         Some(_) => return Err(PathError::Domain),
         None if !domain.is_empty() => return Err(PathError::LocalPart),
         // RFC 5321 §4.5.1, P-198

@@ -246,7 +246,10 @@ impl Session {
         let reply = Reply::command(error);
         match error {
             // P-209: to keep in step the chunk is read all the same.
-            CommandError::Chunk(left) => State::Skip(Skip { left, reply: Some(reply), mail }),
+            CommandError::Chunk(left) => {
+                self.conversation.count_bad();
+                State::Skip(Skip { left, reply: Some(reply), mail })
+            }
             // Where the chunk ends nobody knows: what follows must not be taken for commands.
             CommandError::ChunkSize => {
                 self.conversation.bad(reply, output);

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use lmtp_proto::{
-    Answer, Ask, Dialect, Envelope, Failure, Next, Policy, Reason, RecipientRefusal, Session,
+    Answer, Ask, Dialect, Envelope, Failure, Limits, Next, Policy, Reason, RecipientRefusal,
+    Session,
 };
 use mail_wire::Form;
 use mail_wire::dot::{TERMINATION, Unstuffer};
@@ -183,6 +184,38 @@ impl Play {
         self.now += time;
     }
 }
+
+pub(crate) fn lmtp() -> Play {
+    let mut play = Play::lmtp();
+    play.say("LHLO relay.example.org\r\n");
+    play
+}
+
+pub(crate) fn smtp() -> Play {
+    let mut play = Play::smtp();
+    play.say("EHLO relay.example.org\r\n");
+    play
+}
+
+pub(crate) fn policy(dialect: Dialect) -> Policy {
+    Policy::new(dialect, "mx.example.org")
+}
+
+pub(crate) fn limited(limits: Limits) -> Play {
+    let mut play = Play::new(Policy { limits, ..policy(Dialect::Lmtp) });
+    play.say("LHLO a\r\n");
+    play
+}
+
+pub(crate) fn world(refused: &[(&str, RecipientRefusal)], outcomes: &[(&str, Failure)]) -> World {
+    World {
+        refused: refused.iter().map(|(name, why)| ((*name).to_owned(), *why)).collect(),
+        outcomes: outcomes.iter().map(|(name, why)| ((*name).to_owned(), *why)).collect(),
+        ..World::default()
+    }
+}
+
+pub(crate) const ENVELOPE: &str = "MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\n";
 
 /// `250 2.1.0 sender ok` → `250 2.1.0`; `250-SIZE` → `250-`.
 pub(crate) fn code(line: &str) -> String {

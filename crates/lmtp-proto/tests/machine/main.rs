@@ -2,6 +2,7 @@
 
 mod dialogs;
 mod driver;
+mod extensions;
 mod paths;
 mod properties;
 mod requirements;
