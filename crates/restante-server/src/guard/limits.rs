@@ -221,17 +221,28 @@ impl Admission {
         }
     }
 
-    /// Somebody has logged in; `false` where that account has all the sessions it may have.
-    pub(crate) fn authenticated(&mut self, account: i64) -> bool {
+    /// Takes a seat for a session of this account; `false` where it has all it may have.
+    pub(crate) fn take_seat(&mut self, account: i64) -> bool {
+        self.leave_seat();
         let mut state = self.gate.state();
         if count(&state.by_account, &account) >= self.gate.limits.sessions_per_account_max {
             return false;
         }
         raise(&mut state.by_account, account);
-        drop(state);
         self.account = Some(account);
-        self.leave_unauthenticated();
         true
+    }
+
+    /// Gives the seat back: the login came to nothing.
+    pub(crate) fn leave_seat(&mut self) {
+        if let Some(account) = self.account.take() {
+            lower(&mut self.gate.state().by_account, account);
+        }
+    }
+
+    /// Somebody has logged in: the limits for those who have not hold no longer.
+    pub(crate) fn logged_in(&mut self) {
+        self.leave_unauthenticated();
     }
 
     fn leave_unauthenticated(&mut self) {
@@ -249,14 +260,12 @@ impl Admission {
 
 impl Drop for Admission {
     fn drop(&mut self) {
+        self.leave_seat();
         self.leave_unauthenticated();
         let mut state = self.gate.state();
         state.connections = state.connections.saturating_sub(1);
         if let Some((source, _)) = self.address {
             lower(&mut state.by_address, source);
-        }
-        if let Some(account) = self.account {
-            lower(&mut state.by_account, account);
         }
     }
 }
@@ -309,7 +318,8 @@ mod tests {
         let mut held: Vec<_> = (0..20).map(|_| admit("192.0.2.7").unwrap()).collect();
         assert_eq!(admit("192.0.2.7").unwrap_err(), Refused::Address);
         assert!(admit("192.0.2.8").is_ok());
-        assert!(held[0].authenticated(1));
+        assert!(held[0].take_seat(1));
+        held[0].logged_in();
         assert!(admit("192.0.2.7").is_ok());
         held.pop();
         assert!(admit("192.0.2.7").is_ok());
@@ -374,10 +384,10 @@ mod tests {
         let mut held: Vec<_> = (0..9)
             .map(|_| gate.admit(address("127.0.0.1"), false, &Arc::default(), now).unwrap())
             .collect();
-        let let_in: Vec<_> = held.iter_mut().map(|place| place.authenticated(1)).collect();
+        let let_in: Vec<_> = held.iter_mut().map(|place| place.take_seat(1)).collect();
         assert_eq!(let_in.iter().filter(|&&yes| yes).count(), 8);
         held.remove(0);
-        assert!(held[7].authenticated(1));
+        assert!(held[7].take_seat(1));
     }
 
     #[test]

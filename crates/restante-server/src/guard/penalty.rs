@@ -87,28 +87,39 @@ impl Penalties {
         }
     }
 
-    /// Notes a login, unless it comes too soon after the last (RFC 2449 §6.5).
-    ///
-    /// # Errors
-    /// How long to wait.
-    pub(crate) fn login(
+    /// Nobody could say whether it was right: it does not count.
+    pub(crate) fn undecided(&self, attempt: Attempt) {
+        let mut failures = self.failures();
+        failures.give_back(attempt.name);
+        if let Some(address) = attempt.address {
+            failures.give_back(address);
+        }
+    }
+
+    /// How long this account has to wait before it may log in again (RFC 2449 §6.5); `None`
+    /// where it may now.
+    pub(crate) fn login_wait(
         &self,
         account: i64,
         delay: Duration,
         now: Instant,
-    ) -> Result<(), Duration> {
-        let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(last) = logins.get(&account) {
-            let wait = delay.saturating_sub(now.saturating_duration_since(*last));
-            if !wait.is_zero() {
-                return Err(wait);
-            }
-        }
+    ) -> Option<Duration> {
+        let mut logins = self.logins();
         if logins.len() >= KEYS_MAX {
             logins.retain(|_, last| now.saturating_duration_since(*last) < delay);
         }
-        logins.insert(account, now);
-        Ok(())
+        let last = logins.get(&account)?;
+        let wait = delay.saturating_sub(now.saturating_duration_since(*last));
+        (!wait.is_zero()).then_some(wait)
+    }
+
+    /// This account has logged in.
+    pub(crate) fn logged_in(&self, account: i64, now: Instant) {
+        self.logins().insert(account, now);
+    }
+
+    fn logins(&self) -> MutexGuard<'_, HashMap<i64, Instant>> {
+        self.logins.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn failures(&self) -> MutexGuard<'_, Generations> {
@@ -219,10 +230,11 @@ mod tests {
     fn a_login_within_the_delay_is_told_how_long_to_wait() {
         let penalties = Penalties::default();
         let (now, delay) = (Instant::now(), Duration::from_secs(60));
-        assert_eq!(penalties.login(1, delay, now), Ok(()));
+        assert_eq!(penalties.login_wait(1, delay, now), None);
+        penalties.logged_in(1, now);
         let early = now + Duration::from_secs(20);
-        assert_eq!(penalties.login(1, delay, early), Err(Duration::from_secs(40)));
-        assert_eq!(penalties.login(2, delay, early), Ok(()));
-        assert_eq!(penalties.login(1, delay, now + delay), Ok(()));
+        assert_eq!(penalties.login_wait(1, delay, early), Some(Duration::from_secs(40)));
+        assert_eq!(penalties.login_wait(2, delay, early), None);
+        assert_eq!(penalties.login_wait(1, delay, now + delay), None);
     }
 }

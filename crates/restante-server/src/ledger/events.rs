@@ -54,8 +54,6 @@ impl fmt::Display for Amount {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pop3Tally {
     pub(crate) account: Option<String>,
-    pub(crate) credential: Option<String>,
-    pub(crate) tls: Option<(&'static str, &'static str)>,
     pub(crate) fetched: u64,
     pub(crate) fetched_octets: u64,
     pub(crate) looked_at: u64,

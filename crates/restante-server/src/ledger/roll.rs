@@ -53,7 +53,7 @@ impl Roll {
         let summary =
             SessionSummary { id, service, peer, account: None, since, doing: "connecting" };
         self.lock().insert(id, Entry { summary, nudge: Arc::clone(nudge) });
-        Present { roll: Arc::clone(self), id, since }
+        Present { roll: Arc::clone(self), id }
     }
 
     /// Everyone who is here.
@@ -77,16 +77,11 @@ impl Roll {
 pub(crate) struct Present {
     roll: Arc<Roll>,
     id: u64,
-    since: Timestamp,
 }
 
 impl Present {
     pub(crate) const fn id(&self) -> u64 {
         self.id
-    }
-
-    pub(crate) const fn since(&self) -> Timestamp {
-        self.since
     }
 
     /// Notes what the connection does now.

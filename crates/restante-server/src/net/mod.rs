@@ -4,7 +4,7 @@ mod buffers;
 pub(crate) mod certificate;
 pub(crate) mod conn;
 pub mod listen;
-mod owner;
+pub mod owner;
 pub mod service;
 pub(crate) mod socket;
 pub mod tls;

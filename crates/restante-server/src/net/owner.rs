@@ -5,7 +5,7 @@ use std::fs;
 /// The program that listens on this TCP port, as `name (pid n)`.
 ///
 /// Best effort: without the right to look into other processes there is no answer.
-pub(crate) fn of_port(port: u16) -> Option<String> {
+pub fn of_port(port: u16) -> Option<String> {
     let inodes: Vec<String> = ["/proc/net/tcp", "/proc/net/tcp6"]
         .iter()
         .filter_map(|table| fs::read_to_string(table).ok())

@@ -14,6 +14,7 @@ use crate::net::service::{Peer, Service};
 use crate::net::socket::Socket;
 use crate::net::tls::{Protocol, Secured, Tls};
 use crate::session::context::Context;
+use crate::session::{lmtp, pop3};
 
 /// A connection that was let in.
 pub(crate) struct Accepted {
@@ -55,7 +56,11 @@ pub(crate) async fn serve(accepted: Accepted, context: Arc<Context>) {
             }
         }
     }
-    let _ = &visit;
+    if service.is_pop3() {
+        pop3::serve(connection, visit, &context).await;
+    } else {
+        lmtp::serve(connection, visit, &context).await;
+    }
 }
 
 /// Port 995: the handshake comes first, nothing is said before it (P-124).

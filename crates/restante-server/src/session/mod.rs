@@ -2,5 +2,12 @@
 
 pub(crate) mod accepted;
 pub(crate) mod context;
+mod deliver;
+mod headers;
+mod intake;
+mod lmtp;
+mod login;
+mod pop3;
+mod retrieve;
 pub mod services;
 pub mod settings;

@@ -1,0 +1,382 @@
+//! The POP3 driver: the machine asks, this loop answers (`design` §1, journey (a)).
+
+use std::time::Duration;
+
+use mail_wire::{Credentials, MessageNumber};
+use pop3_proto::server::ask::{Answer, Ask, Commit, Next, Reason, Refusal, Send, Tell, Verified};
+use pop3_proto::server::policy::{Announced, Limits, Policy};
+use pop3_proto::server::session::Session;
+use restante_directory::{Account, Origin, Scope, Secrecy, VerifyError};
+use tokio::time::{Instant, sleep};
+
+use crate::guard::nudge::Word;
+use crate::ledger::events::{self, Pop3Tally};
+use crate::net::conn::{Connection, Heard, WriteError};
+use crate::net::service::Service;
+use crate::net::tls::Protocol;
+use crate::session::accepted::{Visit, handshake};
+use crate::session::context::Context;
+use crate::session::login::{Login, open};
+use crate::session::retrieve::{Broken, Message};
+
+/// How often a session asks whether its account may go on, where nothing else made it ask.
+const VALID_FOR: Duration = Duration::from_secs(60);
+
+/// Serves one POP3 connection; over TLS the handshake is done.
+pub(crate) async fn serve(connection: Connection, visit: Visit, context: &Context) {
+    let started = Instant::now();
+    let session = Session::new(policy(&visit, context), started.into_std());
+    let mut driver = Driver {
+        connection,
+        visit,
+        context,
+        session,
+        verified: None,
+        login: None,
+        message: None,
+        told: false,
+        tally: Pop3Tally::default(),
+    };
+    let end = driver.run().await;
+    let how = end.how();
+    let Driver { connection, visit, session, login, mut tally, .. } = driver;
+    let counters = session.counters();
+    // The lock goes before the last line does: who reads it may log in again at once (P-024).
+    let left = login.map(|login| login.maildrop.listing().len());
+    context.stats.messages_sent.add(counters.retrieved);
+    context.stats.octets_sent.add(counters.retrieved_octets);
+    tally.fetched = counters.retrieved;
+    tally.fetched_octets = counters.retrieved_octets;
+    tally.looked_at = counters.topped;
+    tally.deleted = counters.deleted;
+    tally.left = left.map_or(tally.left, |left| u64::try_from(left).unwrap_or(u64::MAX));
+    tally.bad_commands = counters.bad_commands;
+    events::pop3_ended(visit.present.id(), visit.peer, &tally, started.elapsed(), how);
+    match end {
+        End::Closed(_) => connection.close().await,
+        End::Hung => drop(connection),
+        End::Stuck(_) | End::Cut => connection.cut(),
+    }
+}
+
+/// How a session ended.
+enum End {
+    /// By the machine's word: what is written is to be read.
+    Closed(Reason),
+    /// The peer closed.
+    Hung,
+    /// Output could not be written.
+    Stuck(WriteError),
+    /// A message could not be read to its end: the peer must not take it for whole (P-057).
+    Cut,
+}
+
+impl End {
+    /// For the end of the log line; nothing where all went well.
+    fn how(&self) -> &'static str {
+        match self {
+            Self::Closed(Reason::Quit) => "",
+            Self::Closed(Reason::UpdateFailed) => "removal failed",
+            Self::Closed(Reason::Idle) => "idle for too long",
+            Self::Closed(Reason::BadCommands) => "too many bad commands",
+            Self::Closed(Reason::Failures) => "too many failed logins",
+            Self::Closed(Reason::PlaintextAfterStls) => "clear text where TLS had to begin",
+            Self::Closed(Reason::SaslTooLong) => "an AUTH line beyond the limit",
+            Self::Closed(Reason::WrongProtocol) => "spoke another protocol",
+            Self::Closed(Reason::Told) => "ended by the server",
+            Self::Closed(Reason::WrongAnswer) => "ended by a fault in the server",
+            Self::Hung => "closed without QUIT",
+            Self::Stuck(WriteError::TimedOut(_)) => "the client did not read",
+            Self::Stuck(WriteError::TakenOver) => "the client was gone, and logged in again",
+            Self::Stuck(WriteError::Broken(_)) => "the connection broke",
+            Self::Cut => "cut off: a message could not be read to its end",
+        }
+    }
+}
+
+struct Driver<'c> {
+    connection: Connection,
+    visit: Visit,
+    context: &'c Context,
+    session: Session,
+    /// Verified, and the maildrop not open yet.
+    verified: Option<Account>,
+    login: Option<Login>,
+    /// Found, and not sent yet.
+    message: Option<Message>,
+    told: bool,
+    tally: Pop3Tally,
+}
+
+impl Driver<'_> {
+    async fn run(&mut self) -> End {
+        self.visit.present.does("before login");
+        self.connection.borrow_output();
+        self.session.greet(&mut self.connection.output);
+        loop {
+            let step = match self.receive() {
+                Next::Ask(ask) => self.answer(ask).await,
+                Next::Send(send) => self.send(send).await,
+                Next::Flush => self.flush().await,
+                Next::NeedInput => self.hear().await,
+                Next::Close(reason) => Err(End::Closed(reason)),
+            };
+            if let Err(end) = step {
+                return end;
+            }
+        }
+    }
+
+    fn receive(&mut self) -> Next {
+        let Connection { input, output, .. } = &mut self.connection;
+        let mut rest = input.unread();
+        let before = rest.len();
+        let next = self.session.receive(&mut rest, output, now());
+        let taken = before.saturating_sub(rest.len());
+        input.consume(taken);
+        next
+    }
+
+    async fn flush(&mut self) -> Result<(), End> {
+        let written = self.connection.flush().await;
+        written.map_err(|error| stuck(error, &self.visit, self.context))
+    }
+
+    /// Writes out, then waits for the peer, or for somebody in the server to say something.
+    async fn hear(&mut self) -> Result<(), End> {
+        self.flush().await?;
+        self.connection.return_output();
+        if self.is_told_something() {
+            return Ok(());
+        }
+        let deadline = self.session.deadline().map(Instant::from_std);
+        let heard = self.connection.fill(deadline).await;
+        self.connection.borrow_output();
+        match heard {
+            Ok(Heard::Octets) => {
+                self.visit.admission.active(Instant::now());
+                self.ask_whether_still_valid();
+                Ok(())
+            }
+            Ok(Heard::Nudge) => Ok(()),
+            Ok(Heard::Deadline) => {
+                if self.session.expire(now()).is_some() {
+                    self.context.stats.sessions_idle_ended.of(self.visit.service).increment();
+                }
+                Ok(())
+            }
+            Ok(Heard::End) | Err(_) => Err(End::Hung),
+        }
+    }
+
+    /// Hands on what the server has to say to this connection, once.
+    fn is_told_something(&mut self) -> bool {
+        let nudge = &self.visit.nudge;
+        let why = if nudge.was_said(Word::Drain) {
+            Tell::Drain
+        } else if nudge.was_said(Word::MakeRoom) && self.login.is_none() {
+            self.context.stats.connections_displaced.increment();
+            Tell::Pressure
+        } else {
+            return false;
+        };
+        self.tell(why)
+    }
+
+    fn tell(&mut self, why: Tell) -> bool {
+        if std::mem::replace(&mut self.told, true) {
+            return false;
+        }
+        self.connection.borrow_output();
+        self.session.tell(why, &mut self.connection.output);
+        true
+    }
+
+    /// S17 to S19: a session ends at its next command when its account may not go on.
+    fn ask_whether_still_valid(&mut self) {
+        let changes = self.context.account_changes();
+        let Some(login) = &mut self.login else { return };
+        let asked_lately = login.valid_at.elapsed() < VALID_FOR;
+        if asked_lately && std::mem::replace(&mut login.changes_seen, changes) == changes {
+            return;
+        }
+        login.valid_at = Instant::now();
+        if !self.context.services.directory.still_valid(&login.account) {
+            self.tell(Tell::AccountChanged);
+        }
+    }
+
+    async fn answer(&mut self, ask: Ask) -> Result<(), End> {
+        let answer = match ask {
+            Ask::Verify(credentials) => self.verify(credentials).await,
+            Ask::Open => self.open().await,
+            Ask::Retrieve(number) => self.retrieve(number).await,
+            Ask::Commit(numbers) => self.commit(&numbers).await,
+            Ask::Secure => return self.secure().await,
+        };
+        self.session.answer(answer, &mut self.connection.output, now());
+        Ok(())
+    }
+
+    async fn verify(&mut self, credentials: Credentials) -> Answer {
+        let (context, peer) = (self.context, self.visit.peer);
+        let name = credentials.name().to_vec();
+        let private = self.visit.secured.is_some() || peer.is_loopback();
+        let secrecy = if private { Secrecy::Private } else { Secrecy::Clear };
+        let origin = Origin { address: peer.ip(), scope: Scope::Pop3, secrecy };
+        let attempt = context.penalties.begin(&name, peer.ip(), Instant::now());
+        match context.services.directory.verify(credentials, origin).await {
+            Ok(account) => {
+                context.penalties.succeeded(attempt);
+                self.verified = Some(account);
+                Answer::Verified(Verified { login_delay: context.pop3.login_delay, expire: None })
+            }
+            Err(VerifyError::Credentials { reason }) => {
+                context.stats.logins_refused.increment();
+                events::login_refused(self.visit.present.id(), peer, &name, reason);
+                sleep(attempt.delay()).await;
+                Answer::Refused(Refusal::Credentials)
+            }
+            Err(VerifyError::Unavailable { detail }) => {
+                // P-082: never [AUTH].
+                context.penalties.undecided(attempt);
+                context.stats.logins_failed.increment();
+                events::login_failed(self.visit.present.id(), peer, &name, &detail);
+                Answer::Refused(Refusal::Temporary)
+            }
+        }
+    }
+
+    async fn open(&mut self) -> Answer {
+        let Some(account) = self.verified.take() else {
+            return Answer::Refused(Refusal::Temporary);
+        };
+        match open(account, &mut self.visit, self.context).await {
+            Ok(login) => {
+                let listing = login.maildrop.listing().clone();
+                self.tally.account = Some(login.account.name.clone());
+                self.login = Some(login);
+                self.visit.present.does("in a maildrop");
+                Answer::Opened(listing)
+            }
+            Err(refusal) => Answer::Refused(refusal),
+        }
+    }
+
+    async fn retrieve(&mut self, number: MessageNumber) -> Answer {
+        let Some(login) = &mut self.login else { return Answer::Lost { temporary: true } };
+        match Message::open(login.maildrop.as_mut(), number).await {
+            Ok(message) => {
+                self.message = Some(message);
+                Answer::Found
+            }
+            Err(error) => {
+                self.context.stats.messages_unreadable.increment();
+                let name = &login.account.name;
+                let error_text = error.to_string();
+                events::message_unreadable(
+                    self.visit.present.id(),
+                    name,
+                    number.get(),
+                    &error_text,
+                );
+                Answer::Lost { temporary: error.is_temporary() }
+            }
+        }
+    }
+
+    async fn send(&mut self, send: Send) -> Result<(), End> {
+        let Some(message) = self.message.take() else { return Err(End::Cut) };
+        let broken = match message.send(send.lines, &mut self.connection).await {
+            Ok(()) => {
+                self.session.sent();
+                return Ok(());
+            }
+            Err(Broken::Peer(error)) => return Err(stuck(error, &self.visit, self.context)),
+            Err(Broken::Store(error)) => error.to_string(),
+            Err(Broken::Length { octets }) => {
+                format!("it has {octets} octets, which is not what was listed")
+            }
+        };
+        self.context.stats.messages_cut.increment();
+        let name = self.login.as_ref().map_or("", |login| &login.account.name);
+        events::message_unreadable(self.visit.present.id(), name, send.number.get(), &broken);
+        Err(End::Cut)
+    }
+
+    async fn commit(&mut self, numbers: &[MessageNumber]) -> Answer {
+        let Some(mut login) = self.login.take() else { return Answer::Committed(Commit::Failed) };
+        self.visit.present.does("removing messages");
+        let held = login.maildrop.listing().len();
+        let outcome = if numbers.is_empty() {
+            Ok(())
+        } else {
+            login.maildrop.commit(numbers).await.map(|_| ())
+        };
+        match outcome {
+            Ok(()) => {
+                let left = held.saturating_sub(numbers.len());
+                let removed = u64::try_from(numbers.len()).unwrap_or(u64::MAX);
+                self.context.stats.messages_removed.add(removed);
+                self.tally.left = u64::try_from(left).unwrap_or(u64::MAX);
+                Answer::Committed(Commit::Removed { left })
+            }
+            Err(error) => {
+                self.context.stats.updates_failed.increment();
+                let (session, name) = (self.visit.present.id(), &login.account.name);
+                events::update_failed(session, name, &error.to_string());
+                self.tally.left = u64::try_from(held).unwrap_or(u64::MAX);
+                Answer::Committed(Commit::Failed)
+            }
+        }
+    }
+
+    async fn secure(&mut self) -> Result<(), End> {
+        self.flush().await?;
+        let Some(tls) = &self.context.tls else { return Err(End::Hung) };
+        let (connection, visit) = (&mut self.connection, &self.visit);
+        match handshake(connection, tls, Protocol::Pop3, visit, self.context).await {
+            Ok(secured) => {
+                self.visit.secured = Some(secured);
+                self.connection.borrow_output();
+                self.session.answer(Answer::Secured, &mut self.connection.output, now());
+                Ok(())
+            }
+            Err(()) => Err(End::Hung),
+        }
+    }
+}
+
+fn stuck(error: WriteError, visit: &Visit, context: &Context) -> End {
+    match error {
+        WriteError::TimedOut(_) => {
+            context.stats.sessions_write_timed_out.of(visit.service).increment();
+        }
+        WriteError::TakenOver => context.stats.take_overs.increment(),
+        WriteError::Broken(_) => {}
+    }
+    End::Stuck(error)
+}
+
+fn policy(visit: &Visit, context: &Context) -> Policy {
+    let implicit_tls = visit.service == Service::Pop3s;
+    let settings = &context.pop3;
+    Policy {
+        hostname: context.hostname.clone(),
+        implementation: settings.implementation.clone(),
+        implicit_tls,
+        stls: context.tls.is_some() && !implicit_tls,
+        cleartext: visit.cleartext,
+        apop: None,
+        last: settings.last,
+        login_delay: settings.login_delay.map(|value| Announced { value, per_user: false }),
+        expire: settings.expire.map(|value| Announced { value, per_user: false }),
+        utf8_legacy: settings.utf8_legacy,
+        limits: Limits { idle: settings.idle, ..Limits::default() },
+    }
+}
+
+/// The machine's clock is the driver's.
+fn now() -> std::time::Instant {
+    Instant::now().into_std()
+}
