@@ -29,7 +29,8 @@ pub enum Ask {
     /// *Begin a delivery* to all recipients accepted since MAIL, in this order, duplicates
     /// included. Answered by [`Answer::Begun`].
     Begin(Envelope),
-    /// *Make it durable.* Answered by [`Answer::Committed`].
+    /// *Make it durable.* Answered by [`Answer::Committed`]. It takes a while: write out what
+    /// there is first (RFC 2033 §5, P-196).
     Commit,
     /// *Throw the delivery away*: RSET, or the message was refused. Answered by
     /// [`Answer::Dropped`].

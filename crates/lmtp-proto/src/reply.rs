@@ -64,7 +64,7 @@ impl Reply {
         reply(421, "4.7.0", "too many bad commands, closing");
     pub(crate) const IDLE: Self = reply(421, "4.4.2", "nothing was received for too long, closing");
     pub(crate) const OTHER_PROTOCOL: Self =
-        reply(421, "4.7.0", "this port speaks a mail protocol in clear text, closing");
+        reply(421, "4.7.0", "this port speaks SMTP or LMTP, closing");
 
     /// Appends the reply.
     pub(crate) fn write(self, output: &mut Vec<u8>) {

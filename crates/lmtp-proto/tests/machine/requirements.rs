@@ -321,6 +321,7 @@ fn outcomes_that_are_missing_are_temporary() {
         play.session.answer(Answer::Dropped, &mut output, play.now);
         assert!(output.is_empty());
         play.session.answer(Answer::Committed(outcomes), &mut output, play.now);
+        // P-196: the replies are there at once, not only when the session goes on.
         let said = String::from_utf8(output).unwrap();
         assert_eq!(said.lines().map(code).collect::<Vec<_>>(), codes);
     }
