@@ -139,6 +139,11 @@ impl Gathering<'_> {
         let (measured, guess) = match look(self.disk, self.folders, &found, [believed, fresh]) {
             Look::Gone => {
                 self.moved = true;
+                // It is looked for again. If it is moved each time, it stays in the listing:
+                // it was there, and reading finds it by its unique part (P-056).
+                if let Some(place) = known {
+                    self.members.push(Member { place, found, guess: 0 });
+                }
                 return Ok(());
             }
             Look::NoMessage => return Ok(()),

@@ -1,6 +1,6 @@
 //! What stands in `new` and `cur`: every message once, though programs move files meanwhile.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -35,9 +35,13 @@ pub(crate) struct Scan {
     pub(crate) settled: bool,
 }
 
-/// How often the folders are listed before we take what all the listings gave together. A
-/// folder in which something is renamed all the time never stands still.
+/// How often the folders are listed before we take what the listings gave together. A folder
+/// in which something is renamed all the time never stands still.
 const PASSES_MAX: usize = 8;
+
+/// For how many passes a message is still believed to be there that they did not show. One
+/// pass misses a file now and then; four in a row mean that it is gone.
+const PASSES_MISSED_MAX: usize = 4;
 
 /// Clocks of file systems stand still for up to this long: two changes within it may bear the
 /// same time.
@@ -57,38 +61,49 @@ pub(crate) fn changed(disk: &Disk, folders: &Folders) -> io::Result<Changed> {
 /// renamed within `cur` while that is listed may be seen twice, or not at all (readdir(3)
 /// leaves it open), hence the passes.
 pub(crate) fn scan(disk: &Disk, folders: &Folders) -> io::Result<Scan> {
-    let mut earlier: Vec<Found> = Vec::new();
+    // By unique part, what earlier passes saw, and which of them saw it last.
+    let mut earlier: HashMap<Box<[u8]>, (Found, usize)> = HashMap::new();
     let mut passes = 0_usize;
     loop {
         passes = passes.saturating_add(1);
         let before = changed(disk, folders)?;
         let now = disk.now();
-        let mut found = Vec::new();
-        for side in [Side::New, Side::Cur] {
-            disk.list(folders.side(side), |name, inode, kind| {
-                // Links, folders, FIFOs are no messages, and are not touched.
-                if matches!(kind, FileType::RegularFile | FileType::Unknown) {
-                    found.push(Found { name: name.into(), side, inode });
-                }
-            })?;
-        }
+        let mut found = list(disk, folders)?;
         let stood_still = before == changed(disk, folders)?;
-        // Whatever an earlier pass saw and this one did not has gone, or was passed over.
-        if !earlier.is_empty() {
-            let names: HashSet<(Side, &[u8])> = found.iter().map(|f| (f.side, &*f.name)).collect();
-            earlier.retain(|f| !names.contains(&(f.side, &*f.name)) && is_there(disk, folders, f));
-            found.append(&mut earlier);
+        let ticked = age(before, now) > CLOCK_TICK;
+        if !(stood_still && ticked) {
+            for f in &found {
+                earlier.insert(unique_part(&f.name).into(), (f.clone(), passes));
+            }
+            earlier.retain(|_, (_, last)| passes.saturating_sub(*last) < PASSES_MISSED_MAX);
+            // Under the name that it had: whoever reads it finds it by its unique part.
+            let missed = earlier.values().filter(|(_, last)| *last < passes);
+            let missed: Vec<Found> = missed.map(|(f, _)| f.clone()).collect();
+            let is_whole = stood_still && passes > 1 && missed.is_empty();
+            if !is_whole && passes < PASSES_MAX {
+                continue;
+            }
+            found.extend(missed);
         }
-        if (stood_still && (passes > 1 || age(before, now) > CLOCK_TICK)) || passes >= PASSES_MAX {
-            // Not by the whole name: `a!` would stand between `a` and `a,S=1`.
-            found
-                .sort_unstable_by(|a, b| (unique_part(&a.name), a).cmp(&(unique_part(&b.name), b)));
-            let found = without_twins(disk, folders, found);
-            let settled = stood_still && age(before, now) > SETTLED_AFTER;
-            return Ok(Scan { found, changed: before, settled });
-        }
-        earlier = found;
+        // Not by the whole name: `a!` would stand between `a` and `a,S=1`.
+        found.sort_unstable_by(|a, b| (unique_part(&a.name), a).cmp(&(unique_part(&b.name), b)));
+        let found = without_twins(disk, folders, found);
+        let settled = stood_still && age(before, now) > SETTLED_AFTER;
+        return Ok(Scan { found, changed: before, settled });
     }
+}
+
+fn list(disk: &Disk, folders: &Folders) -> io::Result<Vec<Found>> {
+    let mut found = Vec::new();
+    for side in [Side::New, Side::Cur] {
+        disk.list(folders.side(side), |name, inode, kind| {
+            // Links, folders, FIFOs are no messages, and are not touched.
+            if matches!(kind, FileType::RegularFile | FileType::Unknown) {
+                found.push(Found { name: name.into(), side, inode });
+            }
+        })?;
+    }
+    Ok(found)
 }
 
 /// How long ago the later of the two changes was; nothing if it lies in the future.
@@ -114,6 +129,10 @@ fn without_twins(disk: &Disk, folders: &Folders, found: Vec<Found>) -> Vec<Found
             if twins.len() == 1 || (is_other && is_there(disk, folders, twin)) {
                 kept.push(twin.clone());
             }
+        }
+        if kept.len() == start {
+            // All names are old by now: it was moved again. One of them has to stand for it.
+            kept.extend(twins.last().cloned());
         }
     }
     kept
