@@ -90,9 +90,9 @@ fn begin_mail(
     let policy = &conversation.policy;
     let Some(hello) = &conversation.hello else {
         conversation.bad(Reply::hello_first(policy.dialect), output);
-        return mail;
+        return Mail::Refused;
     };
-    if !matches!(mail, Mail::Idle) {
+    if !matches!(mail, Mail::Idle | Mail::Refused) {
         // RFC 5321 §4.1.4: no MAIL within a mail transaction.
         conversation.bad(Reply::NESTED_MAIL, output);
         return mail;
@@ -111,7 +111,7 @@ fn begin_mail(
         return Mail::Envelope(Transaction { reverse_path, parameters, recipients: Vec::new() });
     };
     refusal.write(output);
-    mail
+    Mail::Refused
 }
 
 fn rcpt(
@@ -123,7 +123,7 @@ fn rcpt(
     let transaction = match mail {
         Mail::Envelope(transaction) => transaction,
         Mail::Chunks(_) => return bad(conversation, mail, Reply::NO_MIXING, output),
-        Mail::Idle => {
+        Mail::Idle | Mail::Refused => {
             let reply = sequence_error(conversation, Reply::MAIL_FIRST);
             return bad(conversation, mail, reply, output);
         }
@@ -179,7 +179,7 @@ fn data(conversation: &mut Conversation, mail: Mail, output: &mut Vec<u8>) -> St
         }
         // RFC 3030 §2, P-209
         Mail::Chunks(_) => bad(conversation, mail, Reply::NO_MIXING, output),
-        Mail::Idle => {
+        Mail::Idle | Mail::Refused => {
             let reply = sequence_error(conversation, Reply::MAIL_FIRST);
             bad(conversation, mail, reply, output)
         }
@@ -189,7 +189,7 @@ fn data(conversation: &mut Conversation, mail: Mail, output: &mut Vec<u8>) -> St
 /// RFC 3030 §2, RFC 2033 §4.3. Whatever is said to it in the end, its octets are read first.
 fn bdat(conversation: &mut Conversation, mail: Mail, chunk: Chunk) -> Step {
     let Chunk { octets: left, last } = chunk;
-    let none_accepted = match mail {
+    let (none_accepted, counts_recipients) = match mail {
         Mail::Chunks(message) => {
             return (State::Chunk(Chunking { message, left, last }), None);
         }
@@ -198,12 +198,15 @@ fn bdat(conversation: &mut Conversation, mail: Mail, chunk: Chunk) -> Step {
             let ask = Ask::Begin(conversation.envelope(transaction, Form::Text));
             return (State::Asked(Asked::BeginChunk { recipients, chunk }), Some(ask));
         }
-        Mail::Envelope(_) => Reply::RCPT_FIRST,
-        Mail::Idle => sequence_error(conversation, Reply::MAIL_FIRST),
+        Mail::Envelope(_) => (Reply::RCPT_FIRST, true),
+        Mail::Refused => (sequence_error(conversation, Reply::MAIL_FIRST), true),
+        // RFC 3030 §2: after BDAT LAST there is no further one, and that has a reply.
+        Mail::Idle => (sequence_error(conversation, Reply::MAIL_FIRST), false),
     };
-    // RFC 2033 §4.3, P-197: LAST gets as many replies as there are recipients, here none.
-    let silent = last && conversation.policy.dialect == Dialect::Lmtp;
-    let reply = (!silent || conversation.hello.is_none()).then_some(none_accepted);
+    // RFC 2033 §4.3, P-197: LAST gets as many replies as there are recipients, here none. A
+    // peer that pipelines counts on it when MAIL or every RCPT was refused.
+    let silent = last && counts_recipients && conversation.policy.dialect == Dialect::Lmtp;
+    let reply = (!silent).then_some(none_accepted);
     let mail = if last { Mail::Idle } else { mail };
     (State::Skip(Skip { left, reply, mail }), None)
 }

@@ -259,6 +259,12 @@ impl Session {
                 self.conversation.bad(reply, output);
                 State::Closed(Reason::WrongProtocol)
             }
+            CommandError::ReversePath(_) | CommandError::Parameter(_)
+                if matches!(mail, Mail::Idle) =>
+            {
+                self.conversation.bad(reply, output);
+                State::Ready(Mail::Refused)
+            }
             _ => {
                 self.conversation.bad(reply, output);
                 State::Ready(mail)

@@ -30,6 +30,8 @@ pub(crate) enum State {
 pub(crate) enum Mail {
     /// There is none.
     Idle,
+    /// There is none, because MAIL was refused: what was pipelined behind it may follow.
+    Refused,
     /// MAIL was accepted.
     Envelope(Transaction),
     /// At least one chunk came, and not the last.

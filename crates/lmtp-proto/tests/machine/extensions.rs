@@ -33,7 +33,15 @@ fn bdat_last_has_a_reply_for_each_recipient_and_for_none_no_reply() {
     let mut play = lmtp();
     play.say(ENVELOPE);
     assert_eq!(play.codes("RCPT TO:<e@d>\r\nBDAT 4 LAST\r\na\r\nb").len(), 3);
-    assert_eq!(play.codes("BDAT 4 LAST\r\nQUITNOOP\r\n"), ["250 2.0.0"]);
+    // RFC 3030 §2: one after the last is 503
+    assert_eq!(play.codes("BDAT 4 LAST\r\nQUITNOOP\r\n"), ["503 5.5.1", "250 2.0.0"]);
+    // Pipelined behind a MAIL that is refused, for whichever reason.
+    for mail in ["MAIL FROM:<a@b> SIZE=99999999999", "MAIL FROM:<a b>", "MAIL FROM:<> X=y"] {
+        let input =
+            format!("{mail}\r\nRCPT TO:<c@d>\r\nBDAT 4 LAST\r\nQUITRSET\r\nBDAT 0 LAST\r\n");
+        let codes = play.codes(input);
+        assert_eq!(codes[1..], ["503 5.5.1", "250 2.0.0", "503 5.5.1"], "{mail}");
+    }
     assert_eq!(play.codes("MAIL FROM:<a@b>\r\nBDAT 4 LAST\r\nQUIT"), ["250 2.1.0"]);
     // The mail transaction has ended with it: the next MAIL is not nested.
     assert_eq!(play.codes("MAIL FROM:<a@b>\r\n"), ["250 2.1.0"]);
