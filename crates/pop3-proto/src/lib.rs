@@ -4,7 +4,7 @@
 //!        input                                              output
 //!          │                                                  ▲
 //!          ▼                                                  │
-//!   line ──► command ──► authorization | transaction ──► reply, words
+//!   line ──► command ──► authorization | transaction ──► reply, write
 //!                              │            ▲
 //!                          Ask ▼            │ Answer
 //!                            the driver: who is it, where is theirs, send it, remove it
@@ -32,3 +32,4 @@ pub mod language;
 pub mod reply;
 pub mod server;
 mod words;
+pub mod write;

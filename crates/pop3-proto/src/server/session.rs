@@ -17,7 +17,8 @@ use super::verdict::Verdict;
 use crate::command::Command;
 use crate::error::Malformed;
 use crate::language::Language;
-use crate::reply::{self, Reply};
+use crate::reply::Reply;
+use crate::write;
 
 /// One POP3 session, from greeting to close.
 ///
@@ -39,6 +40,8 @@ pub struct Session {
     /// What the last answer leads to.
     queued: Option<Next>,
     told: Option<Tell>,
+    /// How long the output was at the last [`Next::Flush`]; 0 once the driver has cleared it.
+    flushed: usize,
     /// Bad commands since the last good one (P-005).
     bad_in_row: u32,
     /// When the peer last did something that counts.
@@ -78,6 +81,7 @@ impl Session {
             long_line: false,
             queued: None,
             told: None,
+            flushed: 0,
             bad_in_row: 0,
             active: now,
             waits_for_peer: true,
@@ -241,14 +245,18 @@ impl Session {
     }
 
     fn advance(&mut self, input: &mut &[u8], output: &mut Vec<u8>, now: Instant) -> Next {
+        // A driver that gathers the output instead of clearing it is told once a buffer.
+        self.flushed = if output.len() < self.flushed { 0 } else { self.flushed };
+        let octets_max = self.connection.policy.limits.output_octets_max;
+        let octets_max = self.flushed.saturating_add(octets_max);
         loop {
             if let Some(next) = self.queued.take() {
                 return next;
             }
-            let octets_max = self.connection.policy.limits.output_octets_max;
             match &mut self.state {
                 State::Ended(reason) => return Next::Close(*reason),
                 State::Authorization(_) | State::Transaction(_) if output.len() >= octets_max => {
+                    self.flushed = output.len();
                     return Next::Flush;
                 }
                 State::Transaction(transaction) if transaction.is_listing() => {
@@ -359,11 +367,11 @@ impl Session {
             Verdict::Rows(reply, rows) => {
                 self.say(&reply, output);
                 for row in rows {
-                    reply::write_row(format_args!("{row}"), self.connection.language, output);
+                    write::write_row(format_args!("{row}"), self.connection.language, output);
                 }
                 output.extend_from_slice(mail_wire::dot::TERMINATION);
             }
-            Verdict::Challenge(challenge) => reply::write_challenge(&challenge, output),
+            Verdict::Challenge(challenge) => write::write_challenge(&challenge, output),
             Verdict::Verify(credentials) => self.verify(credentials, output),
             Verdict::Secure => self.secure(input, output),
             Verdict::Retrieve(number, lines) => self.retrieve(number, lines),

@@ -9,7 +9,8 @@ use super::connection::Connection;
 use super::marks::Marks;
 use super::verdict::Verdict;
 use crate::command::Command;
-use crate::reply::{self, Reply};
+use crate::reply::Reply;
+use crate::write;
 
 /// The state after login.
 #[derive(Debug)]
@@ -190,7 +191,7 @@ impl Transaction {
 
 fn row(what: What, entry: &Entry<'_>, output: &mut Vec<u8>) {
     match what {
-        What::Scans => reply::write_scan(entry.number, entry.octets, output),
-        What::UniqueIds => reply::write_unique_id(entry.number, entry.uidl, output),
+        What::Scans => write::write_scan(entry.number, entry.octets, output),
+        What::UniqueIds => write::write_unique_id(entry.number, entry.uidl, output),
     }
 }

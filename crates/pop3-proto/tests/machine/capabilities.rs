@@ -1,4 +1,4 @@
-//! CAPA (P-070 to P-078, P-091), UTF8 and LANG (P-085, P-140 to P-149).
+//! CAPA, UTF8 and LANG.
 
 use std::time::Duration;
 
@@ -204,7 +204,32 @@ fn names_may_be_utf8_and_have_to_be() {
     assert!(peer.asked.is_empty());
 }
 
-// P-147 to P-149
+// P-148: before login `*` says the same, whoever is named
+#[test]
+fn the_preferred_language_gives_nobody_away() {
+    for name in ["ann", "nobody"] {
+        let mut peer = Peer::new(fixture(&[]));
+        peer.says(&format!("USER {name}"));
+        assert_eq!(peer.says("LANG *"), "+OK en language changed\r\n");
+    }
+}
+
+// P-141: undeclared 8-bit and 8-bit bodies are sent as they are, in both modes
+#[test]
+fn undeclared_eight_bit_mail_goes_out_as_it_is() {
+    for utf8 in ["NOOP", "UTF8"] {
+        let mut fixture = fixture(&["Subject: x\r\n\r\n"]);
+        let text = b"Subject: gr\xFCn\r\n\r\nst\xE4rker\r\n";
+        fixture.messages[0].text = text.to_vec();
+        let mut peer = Peer::new(fixture);
+        peer.log_in();
+        peer.says(utf8);
+        let output = peer.sends(b"RETR 1\r\n");
+        assert_eq!(output, [&b"+OK 26 octets\r\n"[..], text, b".\r\n"].concat());
+    }
+}
+
+// P-147, P-149
 #[test]
 fn languages() {
     let mut peer = Peer::logged_in(&[]);

@@ -1,5 +1,4 @@
-//! What the driver does: timers, STLS, `tell`, answers that do not fit (P-019 to P-021, P-060,
-//! P-120 to P-123; S7, S14, S17).
+//! What the driver does: timers, STLS, `tell`, answers that do not fit.
 
 use std::time::Duration;
 
@@ -163,6 +162,26 @@ fn telling_does_not_cut_a_response() {
     let said = String::from_utf8(all).expect("UTF-8");
     assert_eq!(said.lines().count(), 1 + 100 + 1 + 1);
     assert!(said.lines().last().is_some_and(|line| line.starts_with("-ERR [SYS/TEMP]")), "{said}");
+}
+
+// P-161: Flush comes once a buffer, whether the driver clears it or gathers
+#[test]
+fn flush_comes_once_a_buffer() {
+    for clears in [false, true] {
+        let mut peer =
+            Peer::with(fixture(&[MESSAGE; 100]), |policy| policy.limits.output_octets_max = 100);
+        peer.log_in();
+        let (mut input, mut output, mut flushes) = (&b"LIST\r\n"[..], Vec::new(), 0);
+        while let Next::Flush = peer.session.receive(&mut input, &mut output, peer.now) {
+            flushes += 1;
+            assert!(flushes < 100, "a driver that gathers must not be held for ever");
+            if clears {
+                assert!(output.len() < 200);
+                output.clear();
+            }
+        }
+        assert!((5..=8).contains(&flushes), "{flushes}");
+    }
 }
 
 // P-061, P-063: an UPDATE that has begun is carried out, whoever says what

@@ -1,4 +1,4 @@
-//! Framing (P-001 to P-016), and the lines of `security.md` §5 (L1 to L33).
+//! Framing, and the hostile lines that others choked on.
 
 use crate::world::{Peer, fixture};
 use pop3_proto::server::ask::Reason;

@@ -1,4 +1,4 @@
-//! Greeting and login (P-017, P-018, P-026 to P-039, P-080 to P-084; A1 to A6, A21, A22).
+//! Greeting and login: USER and PASS, APOP, refusals, and what they give away.
 
 use std::time::Duration;
 
@@ -200,7 +200,8 @@ fn without_tls_no_password_is_taken() {
     assert_eq!(peer.says("STLS"), "-ERR TLS is not available on this connection\r\n");
 }
 
-// P-080 to P-083: each refusal has its code, and only wrong credentials say [AUTH]
+// P-077, P-080, P-081, P-082, P-083: each refusal has its code, and only wrong credentials say
+// [AUTH]
 #[test]
 fn each_refusal_has_its_code() {
     for (fault, code) in [

@@ -1,4 +1,4 @@
-//! AUTH (P-250 to P-259, P-058, P-090 to P-102, P-118; A11 to A16).
+//! AUTH: framing of the exchange, PLAIN and LOGIN.
 
 use crate::dialog::Fixture;
 use crate::world::{Peer, fixture};
@@ -44,7 +44,7 @@ fn other_mechanisms_are_refused_at_once() {
     assert!(over_tls().says("AUTH PLAIN\0").starts_with("-ERR control"));
 }
 
-// P-252, P-253
+// P-252, P-253, P-059, P-092: PLAIN over TLS in two steps; success is `+OK` and no data
 #[test]
 fn without_an_initial_response_the_challenge_is_plus_space() {
     let mut peer = over_tls();

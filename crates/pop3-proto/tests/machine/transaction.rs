@@ -1,4 +1,4 @@
-//! TRANSACTION and UPDATE (P-040 to P-065, P-156, P-160 to P-163; S8 to S13, S23).
+//! TRANSACTION and UPDATE.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use crate::dialog::{Fault, Fixture};
 use crate::world::{Peer, fixture};
 use mail_wire::{ListingBuilder, MessageId, Octets, Uidl};
 use pop3_proto::server::Stage;
-use pop3_proto::server::ask::Reason;
+use pop3_proto::server::ask::{Ask, Next, Reason};
 
 const ONE: &str = "Subject: a\r\n\r\none\r\n";
 const TWO: &str = "Subject: b\r\n\r\nline 1\r\n.line 2\r\n\r\nline 4\r\n";
@@ -132,6 +132,18 @@ fn an_update_that_fails_says_so_and_closes() {
     assert_eq!(peer.says("QUIT"), "-ERR [SYS/TEMP] some deleted messages not removed\r\n");
     assert_eq!(peer.closed, Some(Reason::UpdateFailed));
     assert_eq!(peer.session.counters().deleted, 0);
+}
+
+// P-063, P-064: nothing is said before the removal is done, so a peer that has gone changes
+// nothing
+#[test]
+fn quit_is_answered_after_the_removal() {
+    let mut peer = three();
+    peer.says("DELE 1");
+    let (mut input, mut output) = (&b"QUIT\r\n"[..], Vec::new());
+    let next = peer.session.receive(&mut input, &mut output, peer.now);
+    assert!(matches!(next, Next::Ask(Ask::Commit(numbers)) if numbers.len() == 1));
+    assert!(output.is_empty());
 }
 
 // P-057: lost before any data; the message stays, and so does the session

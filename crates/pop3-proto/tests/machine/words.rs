@@ -1,4 +1,4 @@
-//! What replies say, in every language (P-014, P-087, P-149).
+//! What replies say, in every language.
 
 use mail_wire::{MessageNumber, Octets};
 use pop3_proto::error::Malformed;
