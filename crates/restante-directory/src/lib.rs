@@ -20,6 +20,7 @@
     )
 )]
 
+mod accounts;
 mod address;
 mod app_password;
 mod cache;
@@ -28,6 +29,8 @@ mod clock;
 mod directory;
 mod domain;
 mod hash_pool;
+mod import_file;
+mod import_line;
 mod local_part;
 mod manage;
 mod near;
@@ -37,10 +40,12 @@ mod records;
 mod refusal;
 mod settings;
 
+pub use accounts::{Accounts, Numbers};
 pub use clock::Clock;
 pub use directory::{
     Account, Directory, Origin, Pending, ResolveError, Scope, Secrecy, VerifyError,
 };
+pub use import_file::{ImportError, import_lines};
 pub use manage::{Manage, Outcome};
 pub use records::{
     AccountChange, AccountRecord, AddressRecord, AppPasswordChange, AppPasswordRecord, Filter,

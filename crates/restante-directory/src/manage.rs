@@ -52,7 +52,7 @@ pub trait Manage: Send + Sync + 'static {
     fn maildrop_destroyed(&self, maildrop: u64) -> Outcome<'_, ()>;
 
     /// Takes some lines of an import file, in one transaction. Lines that cannot be taken are in
-    /// the report and hinder no other. `import_lines` reads a whole file.
+    /// the report and hinder no other. [`import_lines`](crate::import_lines) reads a whole file.
     fn import(&self, batch: ImportBatch) -> Outcome<'_, ImportReport>;
 
     /// Generates an app password. Its secret is in the answer and nowhere else.

@@ -1,0 +1,178 @@
+//! An account as a login needs it, and whether a credential of it may be used.
+
+use mail_wire::{MaildropId, Secret};
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use crate::app_password::Digest;
+use crate::directory::{Account, Origin, Scope, Secrecy};
+use crate::network::Networks;
+
+/// What a login must know of an account.
+pub(super) struct AccountState {
+    pub(super) id: i64,
+    pub(super) name: String,
+    pub(super) maildrop: MaildropId,
+    pub(super) enabled: bool,
+    pub(super) hash: Option<Secret<String>>,
+    pub(super) version: i64,
+    allow_clear_text: bool,
+    /// `None`: damaged, nobody is let in.
+    networks: Option<Networks>,
+    main_over_pop3: Option<bool>,
+    app_passwords: Vec<AppPasswordState>,
+}
+
+/// What a login must know of an app password.
+pub(super) struct AppPasswordState {
+    pub(super) id: i64,
+    label: String,
+    scopes: [bool; 3],
+    networks: Option<Networks>,
+    expires: Option<i64>,
+    digest: Digest,
+    version: i64,
+}
+
+impl AccountState {
+    /// Reads an account. Two indexed reads.
+    pub(super) fn load(connection: &Connection, id: i64) -> rusqlite::Result<Option<Self>> {
+        let state = connection
+            .prepare_cached(
+                "SELECT id, name, maildrop, enabled, hash, version, allow_clear_text, networks,
+                        main_password_over_pop3
+                 FROM account WHERE id = ?1",
+            )?
+            .query_row([id], |row| {
+                Ok(Self {
+                    id: row.get(0)?,
+                    name: row.get(1)?,
+                    maildrop: MaildropId::new(row.get(2)?),
+                    enabled: row.get(3)?,
+                    hash: row.get::<_, Option<String>>(4)?.map(Secret::new),
+                    version: row.get(5)?,
+                    allow_clear_text: row.get(6)?,
+                    networks: Networks::from_stored(&row.get::<_, String>(7)?),
+                    main_over_pop3: row.get(8)?,
+                    app_passwords: Vec::new(),
+                })
+            })
+            .optional()?;
+        let Some(mut state) = state else { return Ok(None) };
+        state.app_passwords = connection
+            .prepare_cached(
+                "SELECT id, label, scope_pop3, scope_submission, scope_web, networks, expires,
+                        digest, version
+                 FROM app_password WHERE account = ?1",
+            )?
+            .query_map([id], AppPasswordState::from_row)?
+            .collect::<Result<_, _>>()?;
+        Ok(Some(state))
+    }
+
+    /// Why the main password may not be used so, even if it is right.
+    pub(super) fn main_refusal(&self, origin: &Origin, site_allows: bool) -> Option<&'static str> {
+        if origin.scope == Scope::Pop3 && !self.main_over_pop3.unwrap_or(site_allows) {
+            return Some("the main password is not taken over pop3, only app passwords");
+        }
+        self.refusal(origin, self.networks.as_ref())
+    }
+
+    /// Why an app password may not be used so, even if it is right.
+    pub(super) fn app_refusal(
+        &self,
+        app: &AppPasswordState,
+        origin: &Origin,
+        now: i64,
+    ) -> Option<&'static str> {
+        let [pop3, submission, web] = app.scopes;
+        let in_scope = match origin.scope {
+            Scope::Pop3 => pop3,
+            Scope::Submission => submission,
+            Scope::Web => web,
+        };
+        if !in_scope {
+            return Some("the app password is not for this service");
+        }
+        if app.expires.is_some_and(|expires| expires <= now) {
+            return Some("the app password has expired");
+        }
+        self.refusal(origin, app.networks.as_ref())
+    }
+
+    /// The app password of this digest. Looks at all of them, so that its time says nothing
+    /// about which one it is.
+    pub(super) fn app_password(&self, digest: &Digest) -> Option<&AppPasswordState> {
+        self.app_passwords.iter().fold(
+            None,
+            |found, app| {
+                if app.digest.is(digest) { Some(app) } else { found }
+            },
+        )
+    }
+
+    /// Whether a session may go on (S17 to S19).
+    pub(super) fn still_allows(&self, account: &Account, now: i64) -> bool {
+        self.enabled
+            && if account.credential == 0 {
+                self.version == account.version
+            } else {
+                self.app_passwords.iter().any(|app| {
+                    app.id == account.credential
+                        && app.version == account.version
+                        && app.expires.is_none_or(|expires| expires > now)
+                })
+            }
+    }
+
+    /// For the session of the main password.
+    pub(super) fn by_main_password(&self) -> Account {
+        Account {
+            id: self.id,
+            name: self.name.clone(),
+            maildrop: self.maildrop,
+            credential: 0,
+            label: None,
+            version: self.version,
+        }
+    }
+
+    /// For the session of an app password.
+    pub(super) fn by_app_password(&self, app: &AppPasswordState) -> Account {
+        Account {
+            credential: app.id,
+            label: Some(app.label.clone()),
+            version: app.version,
+            ..self.by_main_password()
+        }
+    }
+
+    fn refusal(&self, origin: &Origin, networks: Option<&Networks>) -> Option<&'static str> {
+        if !self.enabled {
+            return Some("the account is disabled");
+        }
+        match networks {
+            None => return Some("the credential's networks are damaged in the database"),
+            Some(networks) if !networks.allow(origin.address) => {
+                return Some("the credential may not be used from this address");
+            }
+            Some(_) => {}
+        }
+        // rulings 1: the listener has named the network already, or it would not be `Clear`.
+        (origin.secrecy == Secrecy::Clear && !self.allow_clear_text)
+            .then_some("the account does not allow clear text")
+    }
+}
+
+impl AppPasswordState {
+    fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: row.get(0)?,
+            label: row.get(1)?,
+            scopes: [row.get(2)?, row.get(3)?, row.get(4)?],
+            networks: Networks::from_stored(&row.get::<_, String>(5)?),
+            expires: row.get(6)?,
+            digest: Digest::new(row.get(7)?),
+            version: row.get(8)?,
+        })
+    }
+}

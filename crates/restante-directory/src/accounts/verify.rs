@@ -1,0 +1,283 @@
+//! *Is it you?* From memory where that is enough, else from the database and the hash pool.
+//!
+//! Whatever is wrong, the same is computed: the number of hashes depends on the octets that
+//! were offered, never on whether the account is there, enabled, or has a password (P-028).
+
+use std::sync::Arc;
+
+use mail_wire::{Credentials, Secret};
+use tokio::time::Instant;
+
+use super::find::Meant;
+use super::parts::Parts;
+use super::state::AccountState;
+use crate::address::Name;
+use crate::app_password::{AppPassword, Digest};
+use crate::directory::{Account, Origin, Pending, VerifyError};
+use crate::password::Forms;
+
+type Verdict = Result<Account, VerifyError>;
+
+/// What was offered, sorted by its shape alone.
+enum Offered {
+    App(Digest),
+    Main(Forms),
+}
+
+impl Parts {
+    /// See [`Directory::verify`](crate::Directory::verify).
+    pub(super) fn verify(
+        self: &Arc<Self>,
+        credentials: Credentials,
+        origin: Origin,
+    ) -> Pending<'static, Verdict> {
+        match credentials {
+            Credentials::Password { authzid, name, password } => {
+                self.verify_password(authzid.as_deref(), &name, password, origin)
+            }
+            Credentials::Apop { name, digest, .. } => {
+                // A digest can be checked only against a password that can be read back, and
+                // none is kept: the same work as for a password, and no.
+                let parts = Arc::clone(self);
+                let name = Name::parse(&name);
+                Box::pin(async move {
+                    let (_, state) = parts.find(name).await?;
+                    drop(state);
+                    if let Some(forms) = Forms::of(&digest) {
+                        parts.compute_for_nothing(forms).await?;
+                    }
+                    refused("no secret that apop could be checked against is kept")
+                })
+            }
+        }
+    }
+
+    fn verify_password(
+        self: &Arc<Self>,
+        authzid: Option<&[u8]>,
+        name: &[u8],
+        password: Secret<Vec<u8>>,
+        origin: Origin,
+    ) -> Pending<'static, Verdict> {
+        let name = Name::parse(name);
+        // Acting for somebody else is not offered (RFC 4616 §2); another spelling of the same
+        // name is the same.
+        if let Some(authzid) = authzid
+            && !matches!((&name, Name::parse(authzid)), (Ok(name), Ok(other))
+                if self.key(name) == self.key(&other))
+        {
+            return ready(refused("acting for another account is not offered"));
+        }
+        let offered = match AppPassword::parse(password.expose()) {
+            Some(app) => Offered::App(app.digest(&self.app_key)),
+            None => match Forms::of(password.expose()) {
+                Some(forms) => Offered::Main(forms),
+                None => return ready(refused("the password is empty or over 512 octets")),
+            },
+        };
+        let known = name.as_ref().ok().and_then(|name| self.memory.login(&self.key(name)));
+        if let Some(state) = known {
+            match &offered {
+                Offered::App(digest) => return ready(self.judge_app(Some(&state), digest, origin)),
+                Offered::Main(_) if self.was_verified(&state, &password) => {
+                    return ready(self.judge_main(&state, origin));
+                }
+                Offered::Main(_) => {}
+            }
+        }
+        let parts = Arc::clone(self);
+        Box::pin(async move {
+            let (absent, state) = parts.find(name).await?;
+            match offered {
+                Offered::App(digest) => match state {
+                    Some(state) => parts.judge_app(Some(&state), &digest, origin),
+                    None => parts.judge_app(None, &digest, origin).or(refused(absent)),
+                },
+                Offered::Main(forms) => match state {
+                    Some(state) => parts.verify_main(&state, forms, password, origin).await,
+                    None => {
+                        parts.compute_for_nothing(forms).await?;
+                        refused(absent)
+                    }
+                },
+            }
+        })
+    }
+
+    async fn verify_main(
+        self: &Arc<Self>,
+        state: &Arc<AccountState>,
+        forms: Forms,
+        password: Secret<Vec<u8>>,
+        origin: Origin,
+    ) -> Verdict {
+        let refusal = state.main_refusal(&origin, self.main_password_over_pop3);
+        let against = state.hash.clone().filter(|_| refusal.is_none());
+        let has_password = against.is_some();
+        let (fits, rehashed) = match against {
+            Some(hash) => self.compute_for(forms, hash, &password).await?,
+            // Whether it would have fitted is nobody's business.
+            None => {
+                self.compute_for_nothing(forms).await?;
+                (false, None)
+            }
+        };
+        if !has_password {
+            return refused(refusal.unwrap_or("the account has no main password"));
+        }
+        if !fits {
+            return refused("wrong password");
+        }
+        if let Some(new) = rehashed {
+            self.store_rehashed(state, new).await;
+        }
+        // The account may have changed while the hash was computed.
+        let now = self.blocking({
+            let id = state.id;
+            move |parts| parts.account(id)
+        });
+        match now.await?? {
+            Some(now) if now.version == state.version => {
+                self.verified.remember(now.id, now.version, password.expose(), Instant::now());
+                self.judge_main(&now, origin)
+            }
+            _ => refused("the password was changed at this moment"),
+        }
+    }
+
+    /// Computes the hashes of an offered password for nothing, against the dummy.
+    async fn compute_for_nothing(&self, forms: Forms) -> Result<(), VerifyError> {
+        let dummy = self.dummy.clone();
+        self.pool
+            .run(move |computed| {
+                forms.matching(dummy.expose(), true, computed);
+            })
+            .await
+            .map_err(|full| VerifyError::Unavailable { detail: full.0.to_owned() })
+    }
+
+    /// Whether a form of the password fits the hash, and a new hash if this one is of another
+    /// form or cheaper than today's.
+    async fn compute_for(
+        &self,
+        forms: Forms,
+        hash: Secret<String>,
+        password: &Secret<Vec<u8>>,
+    ) -> Result<(bool, Option<(Secret<String>, Secret<String>)>), VerifyError> {
+        let (hasher, password) = (self.hasher.clone(), password.clone());
+        self.pool
+            .run(move |computed| {
+                let Some(form) = forms.matching(hash.expose(), false, computed) else {
+                    return (false, None);
+                };
+                let stale = form != 0 || hasher.is_cheaper(hash.expose());
+                let new = stale
+                    .then(|| Forms::to_store(password.expose()))
+                    .flatten()
+                    .and_then(|form| hasher.hash(form.expose()).ok())
+                    .map(|new| (hash, Secret::new(new)));
+                (true, new)
+            })
+            .await
+            .map_err(|full| VerifyError::Unavailable { detail: full.0.to_owned() })
+    }
+
+    /// Puts a fresh hash of the same password in the place of the old one; the version stays,
+    /// as the password did. If that fails the login succeeds all the same, and the next one
+    /// tries again.
+    async fn store_rehashed(
+        self: &Arc<Self>,
+        state: &Arc<AccountState>,
+        (old, new): (Secret<String>, Secret<String>),
+    ) {
+        let id = state.id;
+        let _ = self
+            .blocking(move |parts| {
+                let done = parts.database.write(|transaction| {
+                    transaction.execute(
+                        "UPDATE account SET hash = ?1 WHERE id = ?2 AND hash = ?3",
+                        (new.expose(), id, old.expose()),
+                    )
+                });
+                parts.memory.forget_credentials(id);
+                done
+            })
+            .await;
+    }
+
+    fn was_verified(&self, state: &AccountState, password: &Secret<Vec<u8>>) -> bool {
+        self.verified.knows(state.id, state.version, password.expose(), Instant::now())
+    }
+
+    /// The password is right; may it be used so?
+    fn judge_main(&self, state: &AccountState, origin: Origin) -> Verdict {
+        match state.main_refusal(&origin, self.main_password_over_pop3) {
+            Some(reason) => refused(reason),
+            None => Ok(self.note(state.by_main_password(), origin)),
+        }
+    }
+
+    /// Everything about an app password; nothing slow.
+    fn judge_app(&self, state: Option<&AccountState>, digest: &Digest, origin: Origin) -> Verdict {
+        let found = state.and_then(|state| Some((state, state.app_password(digest)?)));
+        let Some((state, app)) = found else { return refused("no such app password") };
+        match state.app_refusal(app, &origin, self.clock.now()) {
+            Some(reason) => refused(reason),
+            None => Ok(self.note(state.by_app_password(app), origin)),
+        }
+    }
+
+    fn note(&self, account: Account, origin: Origin) -> Account {
+        self.last_uses.note(&account, origin.address, self.clock.now());
+        account
+    }
+
+    /// Looks an account up in the database and keeps it; where there is none, says why.
+    async fn find(
+        self: &Arc<Self>,
+        name: Result<Name, &'static str>,
+    ) -> Result<(&'static str, Option<Arc<AccountState>>), VerifyError> {
+        self.blocking(move |parts| {
+            let name = match name {
+                Ok(name) => name,
+                Err(why) => return Ok((why, None)),
+            };
+            let since = parts.memory.generation();
+            let (reason, state) = parts.database.read(|connection| {
+                Ok::<_, rusqlite::Error>(match parts.naming.login(connection, &name)? {
+                    Meant::Account(id) => ("no such account", AccountState::load(connection, id)?),
+                    Meant::Nobody => ("no such account", None),
+                    Meant::Several => ("the name stands for several accounts", None),
+                })
+            })?;
+            let state = state.map(Arc::new);
+            if let Some(state) = &state {
+                parts.memory.keep_account(since, Some(parts.key(&name)), state);
+            }
+            Ok((reason, state))
+        })
+        .await?
+    }
+
+    fn key(&self, name: &Name) -> String {
+        name.key(self.naming.case_sensitive)
+    }
+
+    async fn blocking<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> Result<T, VerifyError> {
+        let parts = Arc::clone(self);
+        tokio::task::spawn_blocking(move || work(&parts))
+            .await
+            .map_err(|error| VerifyError::Unavailable { detail: error.to_string() })
+    }
+}
+
+fn ready(verdict: Verdict) -> Pending<'static, Verdict> {
+    Box::pin(std::future::ready(verdict))
+}
+
+const fn refused<T>(reason: &'static str) -> Result<T, VerifyError> {
+    Err(VerifyError::Credentials { reason })
+}

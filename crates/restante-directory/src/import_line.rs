@@ -1,0 +1,157 @@
+//! One line of an import file: `name:password:address,address`, or a line of a passwd-file.
+//!
+//! The format is described in `docs/reference/import-format.md`.
+
+use mail_wire::Secret;
+
+use crate::password::check_imported;
+
+/// What a line says.
+#[derive(Debug)]
+pub(crate) struct ImportEntry<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) password: ImportedPassword,
+    pub(crate) addresses: Vec<&'a str>,
+}
+
+/// What a line says about the password.
+#[derive(Debug)]
+pub(crate) enum ImportedPassword {
+    /// No main password: app passwords only.
+    None,
+    /// An argon2id PHC string.
+    Hash(Secret<String>),
+    /// In clear: to be hashed.
+    Plain(Secret<String>),
+}
+
+/// Fields of a passwd-file line: user, password, uid, gid, gecos, home, shell, extra.
+const PASSWD_FIELDS: usize = 8;
+
+/// Reads a line. `Ok(None)`: blank or a comment. `Err` says what is wrong, what would be right,
+/// and nothing of the password.
+pub(crate) fn parse(line: &str) -> Result<Option<ImportEntry<'_>>, String> {
+    if line.trim().is_empty() || line.trim_start().starts_with('#') {
+        return Ok(None);
+    }
+    let fields: Vec<&str> = line.splitn(PASSWD_FIELDS, ':').collect();
+    let (name, password, third) = match fields.as_slice() {
+        [_] => {
+            return Err("there is no `:`; write name:hash:addresses".to_owned());
+        }
+        [name, password] => (*name, *password, ""),
+        [name, password, third] => (*name, *password, *third),
+        // A line of a passwd-file: its numbers, home and shell mean nothing here. Its extra
+        // fields can mean `allow_nets` or `nologin`: to drop those silently would let in
+        // whom the old server kept out.
+        [name, password, .., extra] if fields.len() == PASSWD_FIELDS => {
+            if !extra.trim().is_empty() {
+                return Err("the extra fields of the passwd-file line cannot be taken; remove \
+                            them, and set with `restante account` what they meant"
+                    .to_owned());
+            }
+            (*name, *password, "")
+        }
+        [name, password, ..] => (*name, *password, ""),
+        [] => return Ok(None),
+    };
+    Ok(Some(ImportEntry {
+        name: name.trim(),
+        password: parse_password(password)?,
+        addresses: third.split(',').map(str::trim).filter(|address| !address.is_empty()).collect(),
+    }))
+}
+
+fn parse_password(field: &str) -> Result<ImportedPassword, String> {
+    if field.is_empty() || field == "*" {
+        return Ok(ImportedPassword::None);
+    }
+    if field.starts_with("$argon2id$") {
+        return hash(field);
+    }
+    let Some((scheme, rest)) = field.strip_prefix('{').and_then(|rest| rest.split_once('}')) else {
+        return Err("the hash has no scheme; write {ARGON2ID}$argon2id$…, or {PLAIN} before a \
+                    password in clear"
+            .to_owned());
+    };
+    match scheme.to_ascii_uppercase().as_str() {
+        "ARGON2ID" => hash(rest),
+        "PLAIN" | "CLEARTEXT" => Ok(ImportedPassword::Plain(Secret::new(rest.to_owned()))),
+        _ => {
+            let scheme: String = scheme
+                .chars()
+                .take(24)
+                .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'))
+                .collect();
+            Err(format!(
+                "hashes of the scheme {{{scheme}}} cannot be taken yet, only {{ARGON2ID}}; leave \
+                 the field empty and give the account an app password or a new password"
+            ))
+        }
+    }
+}
+
+fn hash(phc: &str) -> Result<ImportedPassword, String> {
+    check_imported(phc)?;
+    Ok(ImportedPassword::Hash(Secret::new(phc.to_owned())))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const PHC: &str = "$argon2id$v=19$m=65536,t=3,p=1$c29tZXNhbHQxMjM$c29tZXRoaW5nIHRoYXQgaXMgMzIgb2N0ZXRzIGxvbmc";
+
+    #[test]
+    fn reads_our_lines_and_passwd_files() {
+        for (line, addresses) in [
+            (format!("anna@example.org:{{ARGON2ID}}{PHC}"), 0),
+            (format!("anna@example.org:{PHC}:info@example.org, @example.org,"), 2),
+            (format!("anna@example.org:{{argon2id}}{PHC}:1000:1000::/home/anna::"), 0),
+            (format!("anna@example.org:{PHC}:::::"), 0),
+        ] {
+            let entry = parse(&line).unwrap().unwrap();
+            assert_eq!(entry.name, "anna@example.org");
+            assert_eq!(entry.addresses.len(), addresses, "{line}");
+            assert!(matches!(entry.password, ImportedPassword::Hash(hash) if hash.expose() == PHC));
+        }
+        assert!(matches!(
+            parse("a@b:{PLAIN}x y ").unwrap().unwrap().password,
+            ImportedPassword::Plain(plain) if plain.expose() == "x y "
+        ));
+        for none in ["a@b:", "a@b:*", "a@b::x@b"] {
+            let password = parse(none).unwrap().unwrap().password;
+            assert!(matches!(password, ImportedPassword::None), "{none}");
+        }
+        for nothing in ["", "  ", "# a:b", " # x"] {
+            assert!(parse(nothing).unwrap().is_none());
+        }
+    }
+
+    #[test]
+    fn refuses_what_it_cannot_keep_and_names_the_scheme() {
+        for (line, says) in [
+            ("a@b:{SSHA}c2VjcmV0", "{SSHA}"),
+            ("a@b:{CRYPT}$6$x$secret", "{CRYPT}"),
+            ("a@b:$6$x$secret", "no scheme"),
+            ("a@b:secret", "no scheme"),
+            ("a@b:{ARGON2ID}secret", "PHC"),
+            ("a@b:{ARGON2I}secret", "{ARGON2I}"),
+            ("a@b", "no `:`"),
+            ("a@b:{PLAIN}x:1:1:::/bin/sh:allow_nets=192.0.2.0/24", "extra fields"),
+        ] {
+            let why = parse(line).unwrap_err();
+            assert!(why.contains(says), "{line}: {why}");
+            assert!(!why.contains("secret"), "{line}: {why}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(line in "\\PC{0,60}|[a-z@:{}$,=ARGON2ID]{0,60}") {
+            let _ = parse(&line);
+        }
+    }
+}
