@@ -307,3 +307,48 @@ impl Disk {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    // P-220: never overwrite
+    #[test]
+    fn a_new_name_never_replaces_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Disk::default();
+        let at = disk.open_root(folder.path()).unwrap();
+        for name in ["a", "b"] {
+            std::fs::write(folder.path().join(name), name).unwrap();
+        }
+        let refused = disk.rename_new((&at, b"a"), (&at, b"b")).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read(folder.path().join("a")).unwrap(), b"a");
+        assert_eq!(std::fs::read(folder.path().join("b")).unwrap(), b"b");
+        disk.rename_new((&at, b"a"), (&at, b"c")).unwrap();
+        assert_eq!(std::fs::read(folder.path().join("c")).unwrap(), b"a");
+        assert!(disk.create(&at, b"c").is_err());
+    }
+
+    #[test]
+    fn no_link_is_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Disk::default();
+        let at = disk.open_root(folder.path()).unwrap();
+        std::fs::write(folder.path().join("file"), "x").unwrap();
+        symlink("file", folder.path().join("link")).unwrap();
+        symlink(".", folder.path().join("folder")).unwrap();
+        symlink("nowhere", folder.path().join("dangling")).unwrap();
+        assert!(disk.open_file(&at, b"link").is_err());
+        assert!(disk.open_file_cached(&at, b"link").is_err());
+        assert!(disk.open_to_append(&at, b"link").is_err());
+        assert!(disk.create(&at, b"dangling").is_err());
+        assert!(disk.open_folder(&at, b"folder", Links::Refuse).is_err());
+        assert!(disk.lock(&at, b"link").is_err());
+        assert!(disk.open_folder(&at, b"folder", Links::Follow).is_ok());
+        assert_eq!(disk.status(&at, b"link").unwrap().kind, FileType::Symlink);
+        assert!(disk.open_file(&at, b"file").is_ok());
+        assert!(disk.open_file(&at, b".").is_err(), "a folder is no file");
+    }
+}

@@ -3,16 +3,17 @@
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
 
 use mail_wire::{Form, MaildropId, MessageNumber};
 use rustix::io::Errno;
-use tempfile::TempDir;
 
 use crate::body::Progress;
 use crate::disk::Disk;
 use crate::error::StoreError;
+use crate::maildir::scratch::quick;
 use crate::maildir::settings::Settings;
 use crate::maildir::store::MaildirStore;
 use crate::store::{Incoming, Maildrop, Recipient, Store, Stored};
@@ -95,7 +96,7 @@ fn long(number: usize) -> String {
 async fn a_delivery_survives_the_failure_of_any_call() {
     for (sticky, errno) in [(false, Errno::IO), (false, Errno::NOSPC), (true, Errno::NOSPC)] {
         for at in 0.. {
-            let folder = TempDir::new().unwrap();
+            let folder = quick();
             let root = folder.path();
             assert!(deliver(&open(root), &[OURS], &long(0)).await[0].is_ok());
             let before = held(root, OURS).await;
@@ -145,7 +146,7 @@ async fn a_delivery_survives_the_failure_of_any_call() {
 async fn a_session_survives_the_failure_of_any_call() {
     for (sticky, errno) in [(false, Errno::IO), (true, Errno::IO), (false, Errno::ACCESS)] {
         for at in 0.. {
-            let folder = TempDir::new().unwrap();
+            let folder = quick();
             let root = folder.path();
             for number in 0..4 {
                 assert!(deliver(&open(root), &[OURS], &long(number)).await[0].is_ok());
@@ -221,7 +222,7 @@ async fn session(disk: Disk, root: &Path) -> bool {
 // M18: on a read-only file system mail can be read, with the same unique-ids
 #[tokio::test]
 async fn a_read_only_disk_can_be_read() {
-    let folder = TempDir::new().unwrap();
+    let folder = quick();
     let root = folder.path();
     for number in 0..3 {
         assert!(deliver(&open(root), &[OURS], &long(number)).await[0].is_ok());
@@ -256,7 +257,7 @@ async fn a_read_only_disk_can_be_read() {
 // M8: one message that cannot be opened is an error of its own; the others are read
 #[tokio::test]
 async fn an_unreadable_message_takes_no_other_with_it() {
-    let folder = TempDir::new().unwrap();
+    let folder = quick();
     let root = folder.path();
     for number in 0..3 {
         assert!(deliver(&open(root), &[OURS], &long(number)).await[0].is_ok());
@@ -288,9 +289,85 @@ async fn an_unreadable_message_takes_no_other_with_it() {
     assert_eq!(read_all(&*again).await.unwrap().len(), 3);
 }
 
+/// A disk that writes down what it is asked.
+fn recording() -> (Disk, Arc<Mutex<Vec<&'static str>>>) {
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let record = Arc::clone(&calls);
+    let disk = Disk::behind(Arc::new(move |call| {
+        record.lock().unwrap().push(call);
+        Ok(())
+    }));
+    (disk, calls)
+}
+
+fn changing(calls: &Mutex<Vec<&'static str>>) -> Vec<&'static str> {
+    let changes = ["make a file", "write to a file", "sync", "rename a file", "remove a file"];
+    let mut calls = std::mem::take(&mut *calls.lock().unwrap());
+    calls.retain(|call| changes.contains(call));
+    calls
+}
+
+// P-194, P-220, P-063: a power cut is not simulated here; that everything is synced, and in
+// which order, is what survives it
+#[tokio::test]
+async fn what_is_acknowledged_was_synced_before() {
+    let folder = quick();
+    let (disk, calls) = recording();
+    let settings = Settings { threads: 1, ..Settings::default() };
+    let store = MaildirStore::open_on(disk, folder.path(), settings).unwrap();
+    assert!(deliver(&store, &[OURS], &long(0)).await[0].is_ok());
+    changing(&calls);
+    assert!(deliver(&store, &[OURS], &long(1)).await[0].is_ok());
+    assert_eq!(
+        changing(&calls),
+        ["make a file", "write to a file", "write to a file", "sync", "rename a file", "sync"],
+        "the file is synced before it is visible, its name before the answer"
+    );
+    let mut maildrop = store.open(OURS).await.unwrap();
+    assert_eq!(
+        changing(&calls),
+        ["remove a file", "make a file", "write to a file", "sync", "rename a file", "sync"],
+        "the list is durable before the listing is shown"
+    );
+    deliver(&store, &[OURS], &long(2)).await;
+    changing(&calls);
+    let third = store.open(OURS).await.unwrap();
+    assert_eq!(changing(&calls), ["write to a file", "sync"], "one line is appended");
+    drop(third);
+    let marked = [1, 2].map(|number| MessageNumber::new(number).unwrap());
+    maildrop.commit(&marked).await.unwrap();
+    assert_eq!(changing(&calls), ["remove a file", "remove a file", "sync", "sync"]);
+    // What an earlier try has removed may not be durable yet.
+    maildrop.commit(&marked[..1]).await.unwrap();
+    assert!(changing(&calls).ends_with(&["sync", "sync"]));
+}
+
+// performance.md §6.2: what the kernel has at hand is read without another thread
+#[test]
+fn a_warm_message_is_read_without_another_thread() {
+    let folder = quick();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let maildrop = runtime.block_on(async {
+        let store = open(folder.path());
+        assert!(deliver(&store, &[OURS], &long(0)).await[0].is_ok());
+        store.open(OURS).await.unwrap()
+    });
+    drop(runtime);
+    // There is no runtime now, and so no thread to be had.
+    let mut context = Context::from_waker(Waker::noop());
+    let first = MessageNumber::new(1).unwrap();
+    let Poll::Ready(body) = maildrop.read(first).as_mut().poll(&mut context) else {
+        panic!("it waits for something");
+    };
+    let (mut body, mut text) = (body.unwrap(), Vec::new());
+    while let Progress::Octets(_) = body.try_read(&mut text, 4096).unwrap() {}
+    assert_eq!(body.try_read(&mut text, 4096).unwrap(), Progress::Ended);
+    assert_eq!(text.len() as u64, maildrop.listing().total().get());
+}
+
 #[tokio::test]
 async fn files_and_folders_are_private() {
-    let folder = TempDir::new().unwrap();
+    let folder = quick();
     let root = folder.path().join("store");
     assert!(deliver(&open(&root), &[OURS], &long(0)).await[0].is_ok());
     held(&root, OURS).await;

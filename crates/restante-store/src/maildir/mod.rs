@@ -25,6 +25,8 @@ mod measure;
 mod names;
 mod removal;
 mod scan;
+#[cfg(test)]
+mod scratch;
 mod settings;
 mod snapshot;
 mod store;
