@@ -1,5 +1,6 @@
 //! Whether certificate and key can be read, fit each other, hold, and are kept secret.
 
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -10,35 +11,59 @@ use crate::settings::kinds::listener::At;
 use crate::settings::load::Settings;
 use crate::settings::problem::Problem;
 use crate::settings::reader::Places;
+use crate::settings::tls::Tls;
 
 /// What is wrong with `[tls]`.
 pub(super) fn problems(settings: &Settings, places: &Places) -> Vec<Problem> {
     let Some(tls) = &settings.tls else { return without(settings, places) };
-    let mut problems = Vec::new();
-    let files = TlsSettings { certificate: tls.certificate.clone(), key: tls.key.clone() };
-    match inspect(&files) {
-        Ok(certificate) => problems.extend(surprises(&certificate, settings, places)),
-        Err(error) => {
-            let of_key = matches!(&error, TlsError::Key { .. } | TlsError::Mismatch { .. })
-                || matches!(&error, TlsError::File { path, .. } if *path == tls.key);
-            let name = if of_key { "tls.key" } else { "tls.certificate" };
-            let problem = Problem::error(error.to_string()).at(places.get(name).cloned());
-            problems.push(match error {
-                TlsError::Mismatch { .. } => {
-                    problem.help("name the key that the certificate was made for")
-                }
-                TlsError::Certificate { .. } => {
-                    problem.help("the file begins with -----BEGIN CERTIFICATE-----")
-                }
-                TlsError::Key { .. } => {
-                    problem.help("the file begins with -----BEGIN PRIVATE KEY-----")
-                }
-                TlsError::File { .. } | TlsError::Absent | TlsError::Setup { .. } => problem,
-            });
-        }
+    let mut problems: Vec<Problem> = [("tls.certificate", &tls.certificate), ("tls.key", &tls.key)]
+        .into_iter()
+        .filter_map(|(name, path)| Some(unreadable(path)?.at(places.get(name).cloned())))
+        .collect();
+    if problems.is_empty() {
+        problems = unusable(tls, settings, places);
     }
     problems.extend(exposed(&tls.key, places));
     problems
+}
+
+fn unreadable(path: &Path) -> Option<Problem> {
+    let read = std::fs::File::open(path).and_then(|mut file| file.read(&mut [0]));
+    let error = read.err()?;
+    let problem = match error.kind() {
+        ErrorKind::NotFound => Problem::error("there is no such file"),
+        ErrorKind::PermissionDenied => Problem::error("this user may not read the file")
+            .help("the user that the server runs as has to, by its group for instance"),
+        ErrorKind::IsADirectory => Problem::error("this is a folder, not a file"),
+        _ => Problem::error(format!("the file cannot be read: {error}")),
+    };
+    Some(problem)
+}
+
+fn unusable(tls: &Tls, settings: &Settings, places: &Places) -> Vec<Problem> {
+    let files = TlsSettings { certificate: tls.certificate.clone(), key: tls.key.clone() };
+    let error = match inspect(&files) {
+        Ok(certificate) => return surprises(&certificate, settings, places),
+        Err(error) => error,
+    };
+    let of_key = matches!(&error, TlsError::Key { .. } | TlsError::Mismatch { .. });
+    let name = if of_key { "tls.key" } else { "tls.certificate" };
+    let problem = match error {
+        TlsError::Certificate { problem, .. } => {
+            Problem::error(format!("this is no usable certificate: {problem}"))
+                .help("the file begins with -----BEGIN CERTIFICATE-----")
+        }
+        TlsError::Key { problem, .. } => {
+            Problem::error(format!("this is no usable private key: {problem}"))
+                .help("the file begins with -----BEGIN PRIVATE KEY-----")
+        }
+        TlsError::Mismatch { .. } => Problem::error("this key does not belong to the certificate")
+            .help("name the key that the certificate was made for"),
+        TlsError::File { .. } | TlsError::Absent | TlsError::Setup { .. } => {
+            Problem::error(error.to_string())
+        }
+    };
+    vec![problem.at(places.get(name).cloned())]
 }
 
 fn surprises(certificate: &Certificate, settings: &Settings, places: &Places) -> Vec<Problem> {
@@ -79,7 +104,7 @@ fn is_good_for(name: &str, host: &str) -> bool {
 fn exposed(key: &Path, places: &Places) -> Option<Problem> {
     let mode = std::fs::metadata(key).ok()?.permissions().mode();
     (mode & 0o004 != 0).then(|| {
-        Problem::error(format!("everybody on this machine can read {}", key.display()))
+        Problem::error("everybody on this machine can read the private key")
             .at(places.get("tls.key").cloned())
             .help(format!("chmod 0640 {}", key.display()))
     })

@@ -47,8 +47,9 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<ExitCode, Failure> {
         output.note(report.render(output.colour_of_errors()));
     }
     let Some(settings) = settings else {
-        return Err(Failure::new(format!("not started: {}", report.count(Severity::Error)))
-            .exit(EX_CONFIG));
+        return Err(
+            Failure::new(format!("not started: {}", report.count(Severity::Error))).exit(EX_CONFIG)
+        );
     };
     let level = logging::start(args.log.unwrap_or(settings.log.format), settings.log.level)?;
     runtime::all_cores(async {

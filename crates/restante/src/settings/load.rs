@@ -1,11 +1,12 @@
 //! From a document to settings, or to all that is wrong with it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use toml::de::DeTable;
 
 use crate::output::{Failure, Output};
-use crate::settings::document::Document;
+use crate::settings::document::{Document, position};
 use crate::settings::intake::Intake;
 use crate::settings::limits::LimitSettings;
 use crate::settings::listen::Listen;
@@ -74,9 +75,12 @@ pub(crate) fn read(document: &Document) -> Reading {
         between(&settings, &mut reader);
     }
     let mut findings = reader.finish();
-    findings.problems.extend(syntax.iter().map(syntax_problem));
+    add_syntax(&mut findings.problems, &document.text, &syntax);
     findings.problems.sort_by_key(|problem| problem.span.as_ref().map_or(0, |span| span.start));
-    let folder = document.path.parent().unwrap_or(Path::new(""));
+    let folder = match document.path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
     let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     settings.site.resolve(&folder);
     if let Some(tls) = &mut settings.tls {
@@ -128,12 +132,31 @@ fn between(settings: &Settings, reader: &mut Reader<'_>) {
     }
 }
 
+/// After the first slip of a line, what the parser says of the rest of it is guesswork; and a
+/// value that holds a slip was not read.
+fn add_syntax(problems: &mut Vec<Problem>, text: &str, errors: &[toml::de::Error]) {
+    let mut lines = BTreeSet::new();
+    let found: Vec<Problem> = errors
+        .iter()
+        .map(syntax_problem)
+        .filter(|problem| {
+            let start = problem.span.as_ref().map_or(0, |span| span.start);
+            lines.insert(position(text, start).0)
+        })
+        .collect();
+    problems.retain(|problem| {
+        let holds = |start: usize| problem.span.as_ref().is_some_and(|span| span.contains(&start));
+        !found.iter().any(|slip| slip.span.as_ref().is_some_and(|span| holds(span.start)))
+    });
+    problems.extend(found);
+}
+
 fn syntax_problem(error: &toml::de::Error) -> Problem {
     let problem = Problem::error(error.message().to_owned()).at(error.span());
     match error.message() {
         "duplicate key" => Problem { message: "this name is written twice".to_owned(), ..problem }
             .label("the second")
             .help("keep one of them"),
-        _ => problem.help("this is no TOML: a line is `name = \"text\"`, `name = 12` or `[table]`"),
+        _ => problem.help("a line is `name = \"text\"`, `name = 12` or `[table]`"),
     }
 }

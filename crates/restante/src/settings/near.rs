@@ -10,10 +10,20 @@ pub(crate) fn nearest<'a>(
     let slips_max = (written.len() / 3).max(1);
     candidates
         .into_iter()
-        .map(|candidate| (distance(&written, candidate), candidate))
+        .map(|candidate| (slips(&written, candidate), candidate))
         .filter(|&(slips, _)| slips <= slips_max)
-        .min_by_key(|&(slips, _)| slips)
+        .min_by_key(|&(slips, candidate)| (slips, candidate.len()))
         .map(|(_, candidate)| candidate)
+}
+
+/// A word that only goes on, or breaks off, is one slip: `warning` for `warn`.
+fn slips(written: &[char], candidate: &str) -> usize {
+    let word: String = written.iter().collect();
+    let begun = word.len() >= 3 && candidate.len() >= 3;
+    if begun && (candidate.starts_with(&word) || word.starts_with(candidate)) {
+        return 1;
+    }
+    distance(written, candidate)
 }
 
 /// How many characters must be added, removed, changed or swapped with their neighbour
@@ -59,6 +69,7 @@ mod tests {
         assert_eq!(near("host_name"), Some("hostname"));
         assert_eq!(near("pop33"), Some("pop3"));
         assert_eq!(near("lmpt"), Some("lmtp"));
+        assert_eq!(near("lock"), Some("lock_wait"));
         assert_eq!(near("colour"), None);
         assert_eq!(near(""), None);
     }

@@ -255,7 +255,7 @@ impl<'d> Reader<'d> {
                 Some((table, _)) => problem.help(format!("did you mean `{near}` in [{table}]?")),
                 None => problem,
             },
-            None => problem.help("all settings are in docs/reference/settings.md"),
+            None => problem.help("`restante config reference` lists all settings"),
         }
     }
 }

@@ -16,7 +16,11 @@ impl<T: Copy + Default> Kind for Choice<T> {
 
     fn describe(&self) -> String {
         let words: Vec<String> = self.0.iter().map(|(word, _)| format!("\"{word}\"")).collect();
-        words.join(" or ")
+        match words.split_last() {
+            Some((last, [])) => last.clone(),
+            Some((last, others)) => format!("{} or {last}", others.join(", ")),
+            None => String::new(),
+        }
     }
 
     fn parse(&self, name: &str, value: &Spanned<DeValue<'_>>) -> Result<T, Vec<Problem>> {
