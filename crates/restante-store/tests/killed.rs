@@ -1,0 +1,100 @@
+//! A process that is killed at any moment loses nothing that it acknowledged (M20).
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use mail_wire::{Form, MaildropId, MessageNumber};
+use restante_store::maildir::{MaildirStore, Settings};
+use restante_store::{Incoming, Maildrop, Progress, Recipient, Store};
+
+const OURS: MaildropId = MaildropId::new(1);
+
+/// Where the child finds its store.
+const FOLDER: &str = "RESTANTE_TEST_KILLED";
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_a_kill() {
+    if let Some(folder) = std::env::var_os(FOLDER) {
+        return work(Path::new(&folder)).await;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    // What must be there, and what may be there or not: a line was not written for it.
+    let mut present: BTreeMap<String, String> = BTreeMap::new();
+    for round in 0..20 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "what_was_acknowledged_survives_a_kill", "--nocapture"])
+            .env(FOLDER, folder.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut removed_perhaps = Vec::new();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut acknowledged = 0;
+        for line in lines {
+            let line = line.unwrap();
+            let words: Vec<&str> = line.split(' ').collect();
+            match words[..] {
+                ["added", uidl, number] => {
+                    present.insert(uidl.to_owned(), number.to_owned());
+                }
+                ["removing", uidl] => {
+                    removed_perhaps.push((uidl.to_owned(), present.remove(uidl).unwrap()));
+                }
+                ["removed", uidl] => removed_perhaps.retain(|(known, _)| known != uidl),
+                _ => continue,
+            }
+            acknowledged += 1;
+            if acknowledged == 3 + round {
+                // SIGKILL; what is in the pipe already was acknowledged too, and is read on.
+                child.kill().unwrap();
+            }
+        }
+        child.wait().unwrap();
+        let store = MaildirStore::open(folder.path(), Settings::default()).unwrap();
+        let maildrop = store.open(OURS).await.unwrap();
+        let mut found = BTreeMap::new();
+        for entry in maildrop.listing().iter() {
+            let mut body = maildrop.read(entry.number).await.unwrap();
+            let mut text = Vec::new();
+            while body.read(&mut text, 4096).await.unwrap() != Progress::Ended {}
+            let text = String::from_utf8(text).unwrap();
+            let number = text.strip_prefix("Subject: ").unwrap().split_once("\r\n").unwrap();
+            assert_eq!(number.1, format!("\r\n{}\r\n", "x".repeat(5000)), "half a message");
+            found.insert(entry.uidl.to_owned(), number.0.to_owned());
+        }
+        for (uidl, number) in &present {
+            assert_eq!(found.get(uidl), Some(number), "acknowledged in round {round}, and lost");
+        }
+        let more = found.len() - present.len();
+        let perhaps = removed_perhaps.iter().filter(|(uidl, _)| found.contains_key(uidl)).count();
+        assert!(more <= perhaps + 1, "{more} messages too many in round {round}");
+        present = found;
+    }
+}
+
+/// Delivers and removes, and says so, until it is killed.
+async fn work(folder: &Path) {
+    let store = MaildirStore::open(folder, Settings::default()).unwrap();
+    let mut output = std::io::stdout();
+    // The test runner's own line has no end yet.
+    writeln!(output).unwrap();
+    for number in 0.. {
+        let recipients = vec![Recipient { maildrop: OURS, prefix: Vec::new() }];
+        let incoming = Incoming { recipients, form: Form::Text, utf8: false };
+        let mut delivery = store.deliver(incoming).await.unwrap();
+        let text = format!("Subject: {number}\r\n\r\n{}\r\n", "x".repeat(5000));
+        delivery.write(text.as_bytes()).unwrap();
+        let stored = delivery.commit().await.remove(0).unwrap();
+        writeln!(output, "added {} {number}", stored.uidl).unwrap();
+        if number % 3 == 2 {
+            let mut maildrop: Box<dyn Maildrop> = store.open(OURS).await.unwrap();
+            let first = MessageNumber::new(1).unwrap();
+            let uidl = maildrop.listing().get(first).unwrap().uidl.to_owned();
+            writeln!(output, "removing {uidl}").unwrap();
+            maildrop.commit(&[first]).await.unwrap();
+            writeln!(output, "removed {uidl}").unwrap();
+        }
+    }
+}
