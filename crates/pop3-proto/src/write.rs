@@ -96,6 +96,12 @@ struct Line<'o> {
 
 impl Write for Line<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        // Nearly everything is printable ASCII and fits.
+        if text.len() <= self.room && text.bytes().all(|octet| (0x20..=0x7E).contains(&octet)) {
+            self.room = self.room.saturating_sub(text.len());
+            self.octets.extend_from_slice(text.as_bytes());
+            return Ok(());
+        }
         for character in text.chars() {
             let allowed = match self.language {
                 Language::English => character.is_ascii() && !character.is_ascii_control(),

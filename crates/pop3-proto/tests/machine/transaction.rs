@@ -213,12 +213,12 @@ fn huge(messages: u32, octets: u64) -> Peer {
 #[test]
 fn a_million_rows_cost_one_buffer() {
     let mut peer = huge(1_000_000, 5 << 30);
-    for line in ["LIST\r\n", "UIDL\r\n"] {
-        let output = peer.sends(line.as_bytes());
-        let rows = output.split(|&octet| octet == b'\n').count();
-        assert_eq!(rows, 1 + 1_000_000 + 1 + 1, "{line}");
-        assert!(output.ends_with(b".\r\n"));
-    }
+    let output = peer.sends(b"LIST\r\n");
+    let status = "+OK 1000000 messages (5368709120000000 octets)\r\n";
+    assert!(output.starts_with(format!("{status}1 5368709120\r\n2 ").as_bytes()));
+    assert!(output.ends_with(b"\r\n1000000 5368709120\r\n.\r\n"));
+    // The numbers from 1 to 1,000,000 have 5,888,896 digits.
+    assert_eq!(output.len(), status.len() + 5_888_896 + 1_000_000 * " 5368709120\r\n".len() + 3);
     assert!(peer.output_max < 64 * 1024 + 100, "{}", peer.output_max);
     assert_eq!(peer.says("STAT"), "+OK 1000000 5368709120000000\r\n");
     assert_eq!(peer.says("LIST 1000000"), "+OK 1000000 5368709120\r\n");
@@ -226,6 +226,16 @@ fn a_million_rows_cost_one_buffer() {
         peer.says("DELE 1000000\r\nSTAT").lines().last(),
         Some("+OK 999999 5368703751290880")
     );
+}
+
+// P-052, P-161: the same of unique-ids
+#[test]
+fn many_unique_ids_cost_one_buffer() {
+    let mut peer = huge(20_000, 1);
+    let output = String::from_utf8(peer.sends(b"UIDL\r\n")).expect("UTF-8");
+    let rows: Vec<&str> = output.split_terminator("\r\n").collect();
+    assert_eq!((rows.len(), rows[20_000]), (1 + 20_000 + 1, "20000 0000000019999"));
+    assert!(peer.output_max < 64 * 1024 + 100, "{}", peer.output_max);
 }
 
 // LAST as an option (RFC 1460 §5); without it, it is unknown (P-008, L26)
