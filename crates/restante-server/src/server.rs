@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, UnixListener};
@@ -12,6 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::guard::limits::{Gate, Limits};
 use crate::guard::nudge::Nudge;
+use crate::guard::penalty::Penalties;
 use crate::guard::presence::Sessions;
 use crate::ledger::events;
 use crate::ledger::roll::SessionSummary;
@@ -30,7 +32,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How often the certificate's files are looked at.
 const CERTIFICATE_EVERY: Duration = Duration::from_secs(5);
 /// How often a certificate that does not hold is complained about.
-const COMPLAIN_EVERY: Duration = Duration::from_secs(3600);
+const COMPLAIN_EVERY: Duration = Duration::from_hours(1);
 
 /// The settings of a server.
 #[derive(Debug)]
@@ -148,11 +150,11 @@ impl Server {
             services,
             tls,
             presence: Arc::default(),
-            penalties: Default::default(),
+            penalties: Penalties::default(),
             roll: Arc::default(),
             stats: Arc::default(),
             draining: watch::Sender::new(false),
-            accounts_changed: Default::default(),
+            accounts_changed: AtomicU64::default(),
         };
         if let Some(tls) = &context.tls {
             context.certificate_in_use(&tls.certificate());
@@ -186,8 +188,11 @@ impl Server {
         begun(&mut draining).await;
         events::draining(self.context.roll.summaries().len());
         self.context.roll.drain();
-        while listeners.join_next().await.is_some() {}
-        events::stopped(0);
+        let mut cut = 0_usize;
+        while let Some(left) = listeners.join_next().await {
+            cut = cut.saturating_add(left.unwrap_or_default());
+        }
+        events::stopped(cut);
     }
 }
 
@@ -229,8 +234,9 @@ impl Handle {
     /// An account was changed, disabled or removed: its sessions end at their next command,
     /// if the directory says that they may not go on.
     pub fn account_changed(&self, account_id: i64) {
-        let _all_are_asked = account_id;
-        self.context.account_changed();
+        // All sessions ask: it is cheap, and an alias or a list of networks that changed may
+        // concern others than this one.
+        self.context.account_changed(account_id);
     }
 
     /// All numbers, as OpenMetrics text.
@@ -239,7 +245,9 @@ impl Handle {
     }
 }
 
-async fn accept_all(bound: Bound, context: Arc<Context>, drain: Duration) {
+/// Accepts until the drain begins, then waits for what was accepted; answers how many had to
+/// be cut.
+async fn accept_all(bound: Bound, context: Arc<Context>, drain: Duration) -> usize {
     let mut draining = context.draining.subscribe();
     let mut sessions = JoinSet::new();
     loop {
@@ -263,7 +271,8 @@ async fn accept_all(bound: Bound, context: Arc<Context>, drain: Duration) {
     // another server.
     drop(bound);
     let all_ended = async { while sessions.join_next().await.is_some() {} };
-    let _cut = timeout(drain, all_ended).await;
+    let _in_time = timeout(drain, all_ended).await;
+    sessions.len()
 }
 
 /// Waits until the drain has begun.
@@ -316,7 +325,7 @@ fn admit(
         Err(why) => {
             context.stats.connections_refused.of(service).increment();
             events::connection_refused(service, peer, why.text());
-            turn_away(socket, service, why);
+            turn_away(&socket, service, why);
         }
     }
 }

@@ -54,7 +54,7 @@ impl Default for Limits {
             exempt_loopback: true,
             tls_handshake: Duration::from_secs(30),
             tls_handshake_under_pressure: Duration::from_secs(10),
-            write: Duration::from_secs(120),
+            write: Duration::from_mins(2),
         }
     }
 }
@@ -135,7 +135,7 @@ impl Gate {
         now: Instant,
     ) -> Result<Admission, Refused> {
         let address = address
-            .filter(|address| !trusted && !(self.limits.exempt_loopback && address.is_loopback()))
+            .filter(|address| !(trusted || self.limits.exempt_loopback && address.is_loopback()))
             .map(|address| (Prefix::of_address(address), Prefix::of_network(address)));
         let mut state = self.state();
         if state.connections >= self.connections_max {
@@ -305,8 +305,8 @@ mod tests {
         Arc::new(Gate::new(limits))
     }
 
-    fn address(text: &str) -> Option<IpAddr> {
-        Some(text.parse().unwrap())
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
     }
 
     // R2: 20 connections from one address: the 21st is refused
@@ -314,7 +314,7 @@ mod tests {
     fn an_address_has_so_many_places_before_login_and_gets_them_back() {
         let gate = gate(Limits::default());
         let now = Instant::now();
-        let admit = |from| gate.admit(address(from), false, &Arc::default(), now);
+        let admit = |from| gate.admit(Some(address(from)), false, &Arc::default(), now);
         let mut held: Vec<_> = (0..20).map(|_| admit("192.0.2.7").unwrap()).collect();
         assert_eq!(admit("192.0.2.7").unwrap_err(), Refused::Address);
         assert!(admit("192.0.2.8").is_ok());
@@ -334,7 +334,7 @@ mod tests {
     fn a_network_has_so_many_places_before_login() {
         let gate = gate(Limits { unauthenticated_per_network_max: 2, ..Limits::default() });
         let now = Instant::now();
-        let admit = |from| gate.admit(address(from), false, &Arc::default(), now);
+        let admit = |from| gate.admit(Some(address(from)), false, &Arc::default(), now);
         let _held = (admit("2001:db8:0:1::1").unwrap(), admit("2001:db8:0:2::1").unwrap());
         assert_eq!(admit("2001:db8:0:3::1").unwrap_err(), Refused::Address);
         assert!(admit("2001:db8:1:3::1").is_ok());
@@ -347,7 +347,7 @@ mod tests {
         for (exempt_loopback, second) in [(true, true), (false, false)] {
             let gate = gate(Limits { exempt_loopback, ..strict.clone() });
             let now = Instant::now();
-            let admit = || gate.admit(address("127.0.0.1"), false, &Arc::default(), now);
+            let admit = || gate.admit(Some(address("127.0.0.1")), false, &Arc::default(), now);
             let _first = admit().unwrap();
             assert_eq!(admit().is_ok(), second);
         }
@@ -362,7 +362,7 @@ mod tests {
         let nudges: Vec<Arc<Nudge>> = (0..4).map(|_| Arc::default()).collect();
         let admit = |index: usize, seconds| {
             let now = start + Duration::from_secs(seconds);
-            gate.admit(address("127.0.0.1"), false, &nudges[index], now).unwrap()
+            gate.admit(Some(address("127.0.0.1")), false, &nudges[index], now).unwrap()
         };
         let told = || nudges.iter().map(|n| n.was_said(Word::MakeRoom)).collect::<Vec<_>>();
         let first = admit(0, 0);
@@ -382,7 +382,7 @@ mod tests {
         let gate = gate(Limits::default());
         let now = Instant::now();
         let mut held: Vec<_> = (0..9)
-            .map(|_| gate.admit(address("127.0.0.1"), false, &Arc::default(), now).unwrap())
+            .map(|_| gate.admit(Some(address("127.0.0.1")), false, &Arc::default(), now).unwrap())
             .collect();
         let let_in: Vec<_> = held.iter_mut().map(|place| place.take_seat(1)).collect();
         assert_eq!(let_in.iter().filter(|&&yes| yes).count(), 8);

@@ -17,7 +17,7 @@ use crate::guard::prefix::Prefix;
 /// Keys a generation holds; one is 32 octets.
 const KEYS_MAX: usize = 16 * 1024;
 /// Failures are forgotten after this long without another.
-const MEMORY: Duration = Duration::from_secs(15 * 60);
+const MEMORY: Duration = Duration::from_mins(15);
 /// What the first failure waits, and the next ones (`security` §4.2). Not more: robots give up
 /// at 6 seconds.
 const DELAYS: [Duration; 5] = [
@@ -229,7 +229,7 @@ mod tests {
     #[test]
     fn a_login_within_the_delay_is_told_how_long_to_wait() {
         let penalties = Penalties::default();
-        let (now, delay) = (Instant::now(), Duration::from_secs(60));
+        let (now, delay) = (Instant::now(), Duration::from_mins(1));
         assert_eq!(penalties.login_wait(1, delay, now), None);
         penalties.logged_in(1, now);
         let early = now + Duration::from_secs(20);

@@ -87,17 +87,16 @@ impl Presence {
     ) -> Result<Claim, Option<Holder>> {
         let interest = self.interest(maildrop);
         let place = Arc::clone(&interest.slot.place);
-        let permit = match Arc::clone(&place).try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(_) => {
-                if let Some(holder) = interest.slot.holder().as_ref() {
-                    holder.nudge.say(Word::Suspected);
-                }
-                match timeout(lock_wait, place.acquire_owned()).await {
-                    Ok(Ok(permit)) => permit,
-                    // The semaphore is never closed.
-                    Ok(Err(_)) | Err(_) => return Err(interest.slot.holder().clone()),
-                }
+        let permit = if let Ok(permit) = Arc::clone(&place).try_acquire_owned() {
+            permit
+        } else {
+            if let Some(holder) = interest.slot.holder().as_ref() {
+                holder.nudge.say(Word::Suspected);
+            }
+            match timeout(lock_wait, place.acquire_owned()).await {
+                Ok(Ok(permit)) => permit,
+                // The semaphore is never closed.
+                Ok(Err(_)) | Err(_) => return Err(interest.slot.holder().clone()),
             }
         };
         newcomer.nudge.forget(Word::Suspected);

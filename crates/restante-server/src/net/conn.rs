@@ -229,8 +229,8 @@ impl Connection {
             let rest = self.output.get(written..).unwrap_or_default();
             let stream = &mut self.stream;
             let write = poll_fn(|cx| stream.poll_write(cx, rest));
-            let wrote = wait_for(write, &self.nudge, started, self.write_limit).await;
-            match self.judge(wrote, started)? {
+            let outcome = wait_for(write, &self.nudge, started, self.write_limit).await;
+            match self.judge(outcome, started)? {
                 Some(0) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
                 Some(octets) => return Ok(octets),
                 None => {}

@@ -48,12 +48,11 @@ pub(crate) async fn serve(accepted: Accepted, context: Arc<Context>) {
     let mut visit = Visit { peer, service, cleartext, admission, present, nudge, secured: None };
     if service == Service::Pop3s {
         let Some(tls) = &context.tls else { return };
-        match begin_with_tls(&mut connection, tls, &visit, &context).await {
-            Ok(secured) => visit.secured = Some(secured),
-            Err(()) => {
-                connection.close().await;
-                return;
-            }
+        if let Ok(secured) = begin_with_tls(&mut connection, tls, &visit, &context).await {
+            visit.secured = Some(secured);
+        } else {
+            connection.close().await;
+            return;
         }
     }
     if service.is_pop3() {
@@ -111,7 +110,7 @@ pub(crate) async fn handshake(
 
 /// Says in one line why a connection is not let in, and closes it (P-017). Nothing is waited
 /// for: whoever floods us must not cost us a task each.
-pub(crate) fn turn_away(socket: Socket, service: Service, why: Refused) {
+pub(crate) fn turn_away(socket: &Socket, service: Service, why: Refused) {
     let line = match service {
         Service::Pop3 => format!("-ERR [SYS/TEMP] {}\r\n", why.text()),
         Service::Lmtp | Service::Smtp => format!("421 4.7.0 {}\r\n", why.text()),

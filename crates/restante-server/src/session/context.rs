@@ -61,7 +61,7 @@ impl Context {
     }
 
     /// An account changed.
-    pub(crate) fn account_changed(&self) {
+    pub(crate) fn account_changed(&self, _account_id: i64) {
         self.accounts_changed.fetch_add(1, Ordering::Release);
     }
 }

@@ -15,8 +15,8 @@ pub(crate) struct Trace {
     pub(crate) hostname: String,
     /// The reverse-path; empty for bounces.
     pub(crate) sender: String,
-    /// The name the peer gave; nothing for `restante deliver`.
-    pub(crate) helo: Option<String>,
+    /// The name the peer gave.
+    pub(crate) helo: String,
     /// Who handed it over.
     pub(crate) peer: Peer,
     /// What to write after `with` (RFC 3848).
@@ -46,18 +46,15 @@ impl Trace {
         lines.into_bytes()
     }
 
-    /// `from helo ([192.0.2.7])` (RFC 5321 §4.4); for a process on this machine, its user.
+    /// `from helo ([192.0.2.7])` (RFC 5321 §4.4); of a process on this machine the name alone.
     fn origin(&self) -> String {
-        let helo = self.helo.as_deref().map(atom);
-        match (self.peer, helo) {
-            (Peer::Tcp(address), helo) => {
-                let ip = address.ip();
-                let tag = if ip.is_ipv6() { "IPv6:" } else { "" };
-                format!("from {} ([{tag}{ip}])", helo.unwrap_or_else(|| "unknown".to_owned()))
+        let helo = domain(&self.helo);
+        match self.peer {
+            Peer::Tcp(address) if address.is_ipv6() => {
+                format!("from {helo} ([IPv6:{}])", address.ip())
             }
-            (Peer::Local { .. }, Some(helo)) => format!("from {helo}"),
-            (Peer::Local { uid: Some(uid) }, None) => format!("(from user {uid})"),
-            (Peer::Local { uid: None }, None) => "(from this machine)".to_owned(),
+            Peer::Tcp(address) => format!("from {helo} ([{}])", address.ip()),
+            Peer::Local { .. } => format!("from {helo}"),
         }
     }
 }
@@ -99,11 +96,11 @@ fn clean(text: &str) -> String {
 }
 
 /// The name a peer gave, if it can stand where a domain stands.
-fn atom(name: &str) -> String {
+fn domain(name: &str) -> &str {
     let fits = |c: char| {
         c.is_ascii_alphanumeric() || "-._:[]".contains(c) || !c.is_ascii() && !c.is_control()
     };
-    if !name.is_empty() && name.chars().all(fits) { name.to_owned() } else { "unknown".to_owned() }
+    if !name.is_empty() && name.chars().all(fits) { name } else { "unknown" }
 }
 
 #[cfg(test)]
@@ -116,7 +113,7 @@ mod tests {
         Trace {
             hostname: "mail.example.org".to_owned(),
             sender: "bob@example.com".to_owned(),
-            helo: Some("relay.example.com".to_owned()),
+            helo: "relay.example.com".to_owned(),
             peer: Peer::at(SocketAddr::from(([192, 0, 2, 7], 4711))),
             transport: "LMTP",
             id: "0123456789abcdef".to_owned(),
@@ -152,16 +149,11 @@ mod tests {
 
     #[test]
     fn where_it_came_from() {
-        let at = |peer, helo: Option<&str>| {
-            Trace { peer, helo: helo.map(str::to_owned), ..trace() }.origin()
-        };
+        let at = |peer, helo: &str| Trace { peer, helo: helo.to_owned(), ..trace() }.origin();
         let v6 = Peer::at("[2001:db8::1]:25".parse().unwrap());
-        assert_eq!(
-            at(v6, Some("[IPv6:2001:db8::1]")),
-            "from [IPv6:2001:db8::1] ([IPv6:2001:db8::1])"
-        );
-        assert_eq!(at(v6, Some("x\r\nEvil: y")), "from unknown ([IPv6:2001:db8::1])");
-        assert_eq!(at(Peer::Local { uid: Some(33) }, None), "(from user 33)");
+        assert_eq!(at(v6, "[IPv6:2001:db8::1]"), "from [IPv6:2001:db8::1] ([IPv6:2001:db8::1])");
+        assert_eq!(at(v6, "x\r\nEvil: y"), "from unknown ([IPv6:2001:db8::1])");
+        assert_eq!(at(Peer::Local { uid: Some(33) }, "localhost"), "from localhost");
     }
 
     // D2 of the envelope's oddities: no header is made of an address

@@ -257,7 +257,7 @@ impl Driver<'_> {
             hostname: self.context.hostname.clone(),
             sender: sender
                 .map_or_else(String::new, |(local, domain)| mailbox(&local, domain.as_deref())),
-            helo: Some(envelope.helo),
+            helo: envelope.helo,
             peer: self.visit.peer,
             transport: envelope.transport,
             id: message_id(),

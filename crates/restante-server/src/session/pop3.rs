@@ -20,7 +20,7 @@ use crate::session::login::{Login, open};
 use crate::session::retrieve::{Broken, Message};
 
 /// How often a session asks whether its account may go on, where nothing else made it ask.
-const VALID_FOR: Duration = Duration::from_secs(60);
+const VALID_FOR: Duration = Duration::from_mins(1);
 
 /// Serves one POP3 connection; over TLS the handshake is done.
 pub(crate) async fn serve(connection: Connection, visit: Visit, context: &Context) {
