@@ -6,25 +6,32 @@ use md5::{Digest as _, Md5};
 /// What failed so far. The same name and password tried by several mechanisms count once:
 /// MailKit tries seven in a row, Thunderbird three (P-026).
 #[derive(Debug, Default)]
-pub(super) struct Failures(Vec<Secret<[u8; 16]>>);
+pub(super) struct Failures {
+    different: Vec<Fingerprint>,
+    tries: u32,
+}
 
 /// What stands for a name and its secret in memory while they are being judged, and after
 /// they failed. Two that collide would be counted once: nothing is gained by that.
 pub(super) type Fingerprint = Secret<[u8; 16]>;
 
 impl Failures {
-    /// These failed. Answers whether they had not failed before.
-    pub(super) fn add(&mut self, fingerprint: Fingerprint) -> bool {
-        let is_new = !self.0.iter().any(|known| known.expose() == fingerprint.expose());
-        if is_new {
-            self.0.push(fingerprint);
+    /// These failed.
+    pub(super) fn add(&mut self, fingerprint: Fingerprint) {
+        self.tries = self.tries.saturating_add(1);
+        if !self.different.iter().any(|known| known.expose() == fingerprint.expose()) {
+            self.different.push(fingerprint);
         }
-        is_new
     }
 
     /// How many different ones failed.
-    pub(super) fn count(&self) -> u32 {
-        u32::try_from(self.0.len()).unwrap_or(u32::MAX)
+    pub(super) fn different(&self) -> u32 {
+        u32::try_from(self.different.len()).unwrap_or(u32::MAX)
+    }
+
+    /// How often any failed, repetitions included: each costs a hash.
+    pub(super) const fn tries(&self) -> u32 {
+        self.tries
     }
 }
 

@@ -458,11 +458,13 @@ impl Session {
     ) {
         let ends = match refusal {
             Refusal::Credentials => {
-                let is_new = authorization.failures.add(fingerprint);
-                self.counters.failures = authorization.failures.count();
-                // Once more the same is no new guess, but it is no good command either.
-                self.counters.failures >= self.connection.policy.limits.failures_max
-                    || !is_new && self.is_one_bad_too_many()
+                let failures = &mut authorization.failures;
+                failures.add(fingerprint);
+                self.counters.failures = failures.different();
+                let limits = &self.connection.policy.limits;
+                // The same once more is no new guess, but it cannot go on for ever.
+                failures.different() >= limits.failures_max
+                    || failures.tries() >= limits.bad_commands_before_login_max
             }
             Refusal::TooManyFailures { .. } => true,
             _ => false,

@@ -94,6 +94,21 @@ fn one_wrong_password_tried_in_many_ways_is_one_failure() {
     peer.log_in();
 }
 
+// P-026, `rulings` 2: the same wrong password is one failure, and still not for ever: as often
+// as any bad command
+#[test]
+fn one_wrong_password_repeated_closes_the_connection_in_the_end() {
+    for login in ["USER ann\r\nPASS wrong", "AUTH PLAIN AGFubgB3cm9uZw=="] {
+        let mut peer = Peer::new(fixture(&[]));
+        for count in 1..=20 {
+            assert_eq!(peer.closed, None, "{count}");
+            assert!(peer.says(login).ends_with(WRONG));
+        }
+        assert_eq!(peer.closed, Some(Reason::Failures));
+        assert_eq!(peer.session.counters().failures, 1);
+    }
+}
+
 // A name and a password that run into each other are two different pairs
 #[test]
 fn failures_are_told_apart() {
