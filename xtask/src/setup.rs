@@ -34,11 +34,15 @@ pub(crate) fn run(root: &Path) -> Result<bool, String> {
 }
 
 fn packages(root: &Path) -> Result<(), String> {
-    let missing: Vec<&str> = PROGRAMS
+    let mut missing: Vec<&str> = PROGRAMS
         .iter()
         .filter(|(program, _)| !is_installed(program))
         .map(|&(_, package)| package)
         .collect();
+    if !answers("python3", &["-m", "pip", "--version"]) {
+        // By it the two cargo tools come ready-made; building them takes many minutes.
+        missing.push("python3-pip");
+    }
     if missing.is_empty() {
         println!("setup: every program that the tests call is installed");
         return Ok(());

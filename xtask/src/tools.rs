@@ -40,12 +40,8 @@ pub(crate) fn deny(root: &Path) -> Result<PathBuf, String> {
 }
 
 fn obtain(root: &Path, tool: &Tool) -> Result<PathBuf, String> {
-    let subcommand = tool.name.trim_start_matches("cargo-");
-    let ours = folder(root).join("bin").join(tool.name);
-    for program in [PathBuf::from(tool.name), ours.clone()] {
-        if answers(&program, &[subcommand, "--version"]) {
-            return Ok(program);
-        }
+    if let Some(program) = find(root, tool) {
+        return Ok(program);
     }
     if std::env::var_os("RESTANTE_CI_OFFLINE").is_some() {
         return Err(format!(
@@ -55,17 +51,24 @@ fn obtain(root: &Path, tool: &Tool) -> Result<PathBuf, String> {
     }
     println!("setup: fetching {} {} into target/tools", tool.name, tool.version);
     if let Err(problem) = from_wheel(root, tool) {
-        println!("setup: no wheel ({problem}); building it takes a few minutes");
+        println!("setup: no wheel ({problem}); building it takes many minutes");
         Run::new(cargo(), root)
             .args(["install", "--quiet", "--locked", "--version", tool.version, tool.name])
             .args(["--root".as_ref(), folder(root).as_os_str()])
             .done()?;
     }
-    if answers(&ours, &[subcommand, "--version"]) {
-        Ok(ours)
-    } else {
-        Err(format!("{} was fetched to {} but does not run", tool.name, ours.display()))
-    }
+    find(root, tool).ok_or_else(|| {
+        format!("{} was fetched into {} but does not run", tool.name, folder(root).display())
+    })
+}
+
+/// The one on the PATH, or ours. Debian's Python puts programs under `local`.
+fn find(root: &Path, tool: &Tool) -> Option<PathBuf> {
+    let subcommand = tool.name.trim_start_matches("cargo-");
+    let ours = ["bin", "local/bin"].map(|inside| folder(root).join(inside).join(tool.name));
+    std::iter::once(PathBuf::from(tool.name))
+        .chain(ours)
+        .find(|program| answers(program, &[subcommand, "--version"]))
 }
 
 fn from_wheel(root: &Path, tool: &Tool) -> Result<(), String> {
