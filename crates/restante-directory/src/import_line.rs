@@ -39,7 +39,6 @@ pub(crate) fn parse(line: &str) -> Result<Option<ImportEntry<'_>>, String> {
         [_] => {
             return Err("there is no `:`; write name:hash:addresses".to_owned());
         }
-        [name, password] => (*name, *password, ""),
         [name, password, third] => (*name, *password, *third),
         // A line of a passwd-file: its numbers, home and shell mean nothing here. Its extra
         // fields can mean `allow_nets` or `nologin`: to drop those silently would let in

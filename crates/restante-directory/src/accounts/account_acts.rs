@@ -56,7 +56,7 @@ impl Parts {
             let ids: Vec<i64> = connection
                 .prepare_cached(
                     "SELECT id FROM account
-                     WHERE (?1 IS NULL OR name > ?1)
+                     WHERE name > ?1
                        AND (?2 IS NULL OR instr(lower(name), lower(?2)) > 0)
                        AND (?3 IS NULL OR substr(name, instr(name, '@') + 1) = ?3)
                        AND (?4 IS NULL OR enabled = ?4)
@@ -65,7 +65,8 @@ impl Parts {
                 )?
                 .query_map(
                     params![
-                        filter.after,
+                        // Before all names, so that the index is entered at the right place.
+                        filter.after.as_deref().unwrap_or_default(),
                         filter.contains,
                         domain.as_ref().map(Domain::as_str),
                         filter.enabled,
@@ -152,8 +153,9 @@ impl Parts {
             )?;
             // Its own name is free again, also where it led to others besides.
             transaction.execute(
-                "DELETE FROM address WHERE own AND local || '@' || domain = ?1",
-                [&name],
+                "DELETE FROM address WHERE own AND local || '@' || domain = ?2
+                   AND id IN (SELECT address FROM address_target WHERE account = ?1)",
+                params![id, name],
             )?;
             transaction.execute("DELETE FROM account WHERE id = ?1", [id])?;
             transaction.execute(

@@ -43,7 +43,8 @@ impl Parts {
     pub(super) fn addresses(&self, filter: &Filter) -> Result<Page<AddressRecord>, ManageError> {
         let limit = limit(filter)?;
         let only_domain = filter.domain.as_deref().map(domain).transpose()?;
-        let after = filter.after.as_deref().and_then(|after| after.rsplit_once('@'));
+        let (after_local, after_domain) =
+            filter.after.as_deref().and_then(|after| after.rsplit_once('@')).unwrap_or_default();
         self.database.read(|connection| {
             let account = match &filter.account {
                 Some(name) => Some(self.naming.account(connection, name)?),
@@ -52,7 +53,7 @@ impl Parts {
             let ids: Vec<i64> = connection
                 .prepare_cached(
                     "SELECT id FROM address a
-                     WHERE (?1 IS NULL OR (a.domain, a.local) > (?1, ?2))
+                     WHERE (a.domain, a.local) > (?1, ?2)
                        AND (?3 IS NULL OR instr(a.folded || '@' || a.domain, lower(?3)) > 0)
                        AND (?4 IS NULL OR a.domain = ?4)
                        AND (?5 IS NULL OR EXISTS (SELECT 1 FROM address_target t
@@ -64,8 +65,8 @@ impl Parts {
                 )?
                 .query_map(
                     params![
-                        after.map(|(_, domain)| domain),
-                        after.map(|(local, _)| local),
+                        after_domain,
+                        after_local,
                         filter.contains,
                         only_domain.as_ref().map(Domain::as_str),
                         account,

@@ -86,12 +86,12 @@ impl Naming {
         if let Some(domain) = domain
             && let Some(address) = self.address(connection, domain, &name.local)?
         {
-            return meant(accounts_of(connection, address)?);
+            return Ok(meant(&accounts_of(connection, address)?));
         }
         if name.domain.is_some() {
             return Ok(Meant::Nobody);
         }
-        meant(self.bare(connection, &name.local)?)
+        Ok(meant(&self.bare(connection, &name.local)?))
     }
 
     /// The accounts behind all addresses with this local part; two are enough to know.
@@ -120,7 +120,7 @@ impl Naming {
             }),
             Meant::Several => Err(ManageError::AmbiguousName {
                 name: shown(given),
-                candidates: self.candidates(connection, &name)?,
+                candidates: candidates(connection, &name)?,
             }),
         }
     }
@@ -130,20 +130,6 @@ impl Naming {
             (None, Some(first)) => format!("{}@{first}", name.local.given()),
             _ => name.key(true),
         }
-    }
-
-    fn candidates(&self, connection: &Connection, name: &Name) -> Result<Vec<String>, ManageError> {
-        Ok(connection
-            .prepare_cached(
-                "SELECT DISTINCT c.name FROM address a
-                 JOIN address_target t ON t.address = a.id JOIN account c ON c.id = t.account
-                 WHERE a.folded = ?1 AND (?2 IS NULL OR a.domain = ?2) ORDER BY c.name LIMIT 5",
-            )?
-            .query_map(
-                params![name.local.folded(), name.domain.as_ref().map(Domain::as_str)],
-                |row| row.get(0),
-            )?
-            .collect::<Result<_, _>>()?)
     }
 }
 
@@ -155,12 +141,12 @@ pub(super) fn accounts_of(connection: &Connection, address: i64) -> rusqlite::Re
         .collect()
 }
 
-fn meant(accounts: Vec<i64>) -> rusqlite::Result<Meant> {
-    Ok(match accounts.as_slice() {
+fn meant(accounts: &[i64]) -> Meant {
+    match accounts {
         [] => Meant::Nobody,
         [id] => Meant::Account(*id),
         _ => Meant::Several,
-    })
+    }
 }
 
 /// Names to look for a near one in; enough for a person's site, bounded for a provider's.
@@ -168,5 +154,19 @@ fn names(connection: &Connection) -> Result<Vec<String>, ManageError> {
     Ok(connection
         .prepare_cached("SELECT name FROM account ORDER BY name LIMIT 20000")?
         .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?)
+}
+
+/// Some of those that an ambiguous name could mean.
+fn candidates(connection: &Connection, name: &Name) -> Result<Vec<String>, ManageError> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT DISTINCT c.name FROM address a
+             JOIN address_target t ON t.address = a.id JOIN account c ON c.id = t.account
+             WHERE a.folded = ?1 AND (?2 IS NULL OR a.domain = ?2) ORDER BY c.name LIMIT 5",
+        )?
+        .query_map(params![name.local.folded(), name.domain.as_ref().map(Domain::as_str)], |row| {
+            row.get(0)
+        })?
         .collect::<Result<_, _>>()?)
 }

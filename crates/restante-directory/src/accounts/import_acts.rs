@@ -27,6 +27,14 @@ enum Prepared {
     NotHashed,
 }
 
+/// What is there of a name.
+enum Kept {
+    /// No account.
+    Nothing,
+    /// An account, and the hash of its main password if it has one.
+    Account(Option<Secret<String>>),
+}
+
 /// How a line was taken.
 enum Taken {
     Added,
@@ -90,7 +98,7 @@ impl Parts {
         let there = tokio::task::spawn_blocking(move || parts.kept_hash(&name))
             .await
             .map_err(|error| ManageError::Unavailable { detail: error.to_string() })??;
-        let Some(kept) = there else {
+        let Kept::Account(kept) = there else {
             if dry_run {
                 return Ok(Prepared::NotHashed);
             }
@@ -108,20 +116,21 @@ impl Parts {
         Ok(if fits { Prepared::Same } else { Prepared::Different })
     }
 
-    /// `None`: no such account. `Some(None)`: it has no main password.
-    fn kept_hash(&self, name: &str) -> Result<Option<Option<Secret<String>>>, ManageError> {
+    fn kept_hash(&self, name: &str) -> Result<Kept, ManageError> {
         let (local, domain) = self.naming.new_name(name)?;
         self.database.read(|connection| {
             let Some(address) = self.naming.address(connection, &domain, &local)? else {
-                return Ok(None);
+                return Ok(Kept::Nothing);
             };
-            let Some((account, _)) = own_account(connection, address)? else { return Ok(None) };
+            let Some((account, _)) = own_account(connection, address)? else {
+                return Ok(Kept::Nothing);
+            };
             let hash: Option<String> = connection.query_row(
                 "SELECT hash FROM account WHERE id = ?1",
                 [account],
                 |row| row.get(0),
             )?;
-            Ok(Some(hash.map(Secret::new)))
+            Ok(Kept::Account(hash.map(Secret::new)))
         })
     }
 
@@ -134,10 +143,10 @@ impl Parts {
         report: &mut ImportReport,
     ) -> Result<(), ManageError> {
         // A savepoint a line: what a refused line had made so far goes with it.
-        transaction.execute_batch("SAVEPOINT line")?;
+        transaction.prepare_cached("SAVEPOINT line")?.execute([])?;
         match self.take(transaction, line, password) {
             Ok(taken) => {
-                transaction.execute_batch("RELEASE line")?;
+                transaction.prepare_cached("RELEASE line")?.execute([])?;
                 let count = match taken {
                     Taken::Added => &mut report.added,
                     Taken::Completed => &mut report.completed,

@@ -88,18 +88,18 @@ impl Parts {
         let parts = Arc::clone(self);
         Box::pin(async move {
             let (absent, state) = parts.find(name).await?;
-            match offered {
-                Offered::App(digest) => match state {
-                    Some(state) => parts.judge_app(Some(&state), &digest, origin),
-                    None => parts.judge_app(None, &digest, origin).or(refused(absent)),
-                },
-                Offered::Main(forms) => match state {
-                    Some(state) => parts.verify_main(&state, forms, password, origin).await,
-                    None => {
-                        parts.compute_for_nothing(forms).await?;
-                        refused(absent)
-                    }
-                },
+            match (offered, state) {
+                (Offered::App(digest), state @ Some(_)) => {
+                    parts.judge_app(state.as_deref(), &digest, origin)
+                }
+                (Offered::App(_), None) => refused(absent),
+                (Offered::Main(forms), Some(state)) => {
+                    parts.verify_main(&state, forms, password, origin).await
+                }
+                (Offered::Main(forms), None) => {
+                    parts.compute_for_nothing(forms).await?;
+                    refused(absent)
+                }
             }
         })
     }
@@ -113,18 +113,12 @@ impl Parts {
     ) -> Verdict {
         let refusal = state.main_refusal(&origin, self.main_password_over_pop3);
         let against = state.hash.clone().filter(|_| refusal.is_none());
-        let has_password = against.is_some();
-        let (fits, rehashed) = match against {
-            Some(hash) => self.compute_for(forms, hash, &password).await?,
+        let Some(hash) = against else {
             // Whether it would have fitted is nobody's business.
-            None => {
-                self.compute_for_nothing(forms).await?;
-                (false, None)
-            }
-        };
-        if !has_password {
+            self.compute_for_nothing(forms).await?;
             return refused(refusal.unwrap_or("the account has no main password"));
-        }
+        };
+        let (fits, rehashed) = self.compute_for(forms, hash, &password).await?;
         if !fits {
             return refused("wrong password");
         }

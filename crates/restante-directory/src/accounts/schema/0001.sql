@@ -33,7 +33,8 @@ CREATE TABLE address (
     own    INTEGER NOT NULL DEFAULT 0 CHECK (own IN (0, 1)),
     UNIQUE (domain, local)
 ) STRICT;
-CREATE INDEX address_by_folded ON address (folded, domain);
+CREATE INDEX address_by_name ON address (domain, folded);
+CREATE INDEX address_by_folded ON address (folded);
 
 CREATE TABLE address_target (
     address INTEGER NOT NULL REFERENCES address (id) ON DELETE CASCADE,

@@ -1,0 +1,9 @@
+//! The directory of accounts, asked from outside as the server and the commands ask it.
+
+mod change;
+mod import;
+mod manage;
+mod opening;
+mod resolve;
+mod site;
+mod verify;
