@@ -497,7 +497,6 @@ impl Session {
         self.state = State::Authorization(Authorization::default());
         self.splitter = LineSplitter::default();
         self.long_line = false;
-        self.bad_in_row = 0;
     }
 
     fn retrieve(&mut self, number: MessageNumber, lines: Option<u64>) {

@@ -223,6 +223,14 @@ fn an_answer_that_does_not_fit_ends_the_session() {
         let next = peer.session.receive(&mut input, &mut output, peer.now);
         assert!(matches!(next, Next::Close(Reason::WrongAnswer)), "{at}: {next:?}");
     }
+    // The right answer to a question that has not been asked yet is no better.
+    let mut peer = Peer::new(fixture(&[MESSAGE]));
+    let (mut output, mut input) = (Vec::new(), &b"USER ann\r\nPASS right\r\n"[..]);
+    let next = peer.session.receive(&mut input, &mut output, peer.now);
+    assert!(matches!(next, Next::Ask(Ask::Verify(_))));
+    peer.session.answer(answers[0](), &mut output, peer.now);
+    peer.session.answer(answers[1](), &mut output, peer.now);
+    assert!(!peer.session.is_authenticated());
     let mut peer = Peer::logged_in(&[MESSAGE]);
     peer.session.sent();
     assert_eq!(peer.says("QUIT"), "");

@@ -133,6 +133,16 @@ fn sasl_lines_may_be_long_and_nothing_else_may() {
     assert_eq!(peer.closed, Some(Reason::SaslTooLong));
 }
 
+// `rulings` 2: after a login by AUTH the limit is that of a command again
+#[test]
+fn a_long_line_after_auth_is_only_too_long() {
+    let mut peer = over_tls();
+    assert!(peer.says(&format!("AUTH PLAIN {RIGHT}")).starts_with("+OK"));
+    assert_eq!(peer.session.input_octets_max(), 1024);
+    assert_eq!(peer.says(&"x".repeat(2000)), "-ERR line too long, at most 1024 octets\r\n");
+    assert_eq!(peer.closed, None);
+}
+
 // A line that is too long and goes on with AUTH is not an AUTH line, wherever it is cut
 #[test]
 fn auth_in_the_middle_of_a_long_line_is_no_auth() {
