@@ -36,6 +36,8 @@ pub enum ImportError {
 const BATCH_LINES: usize = 1_000;
 /// Passwords in clear a batch: each costs a hash, and people like to see progress.
 const BATCH_PLAIN: usize = 16;
+/// Octets a batch: with a last line, and what JSON adds, it stays below 1 MiB.
+const BATCH_OCTETS: usize = 400 * 1_024;
 /// Octets a line: a name, a hash, and a hundred addresses or so.
 const LINE_OCTETS_MAX: u64 = 64 * 1_024;
 
@@ -47,7 +49,7 @@ pub async fn import_lines(
     dry_run: bool,
     mut progress: impl FnMut(&ImportReport),
 ) -> Result<ImportReport, ImportError> {
-    let mut lines = Lines { reader, number: 0, seen: HashMap::new() };
+    let mut lines = ImportLines::new(reader);
     let mut report = ImportReport::default();
     loop {
         let next = lines.number.saturating_add(1);
@@ -63,7 +65,9 @@ pub async fn import_lines(
     }
 }
 
-struct Lines<R> {
+/// The lines of an import file, in batches that fit one transaction, and one request through the
+/// control socket.
+pub struct ImportLines<R> {
     reader: R,
     number: u64,
     /// The names so far, by a short digest, each with its line and a digest of that. About 60
@@ -71,17 +75,25 @@ struct Lines<R> {
     seen: HashMap<[u8; 16], (u64, [u8; 16])>,
 }
 
-impl<R: BufRead> Lines<R> {
-    /// The next lines; `None` at the end of the file. Lines that are no text are refused here.
-    fn batch(&mut self, report: &mut ImportReport) -> io::Result<Option<Vec<ImportLine>>> {
+impl<R: BufRead> ImportLines<R> {
+    /// From the beginning of a file.
+    pub fn new(reader: R) -> Self {
+        Self { reader, number: 0, seen: HashMap::new() }
+    }
+
+    /// The next lines, for [`Manage::import`]; `None` at the end of the file. Lines that are no
+    /// text, or came before, are in the report and not in the batch, which may be empty.
+    pub fn batch(&mut self, report: &mut ImportReport) -> io::Result<Option<Vec<ImportLine>>> {
         let mut batch = Vec::new();
         let mut plain = 0usize;
+        let mut octets = 0usize;
         let mut any = false;
-        while batch.len() < BATCH_LINES && plain < BATCH_PLAIN {
+        while batch.len() < BATCH_LINES && plain < BATCH_PLAIN && octets < BATCH_OCTETS {
             let Some(line) = self.next()? else { break };
             any = true;
             match line.and_then(|text| self.unseen(text)) {
                 Ok(Some(text)) => {
+                    octets = octets.saturating_add(text.expose().len());
                     if holds_plain(text.expose()) {
                         plain = plain.saturating_add(1);
                     }

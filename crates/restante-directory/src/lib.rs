@@ -45,7 +45,7 @@ pub use clock::Clock;
 pub use directory::{
     Account, Directory, Origin, Pending, ResolveError, Scope, Secrecy, VerifyError,
 };
-pub use import_file::{ImportError, import_lines};
+pub use import_file::{ImportError, ImportLines, import_lines};
 pub use manage::{Manage, Outcome};
 pub use records::{
     AccountChange, AccountRecord, AddressRecord, AppPasswordChange, AppPasswordRecord, Filter,

@@ -1,4 +1,4 @@
-//! *Where is theirs?*
+//! Tests of *where is theirs*: which maildrops mail for an address goes to.
 
 use restante_directory::{Manage, NewAddress, ResolveError, Settings};
 

@@ -1,4 +1,4 @@
-//! *Is it you?*
+//! Tests of *is it you*: who is let in, who is not, and what it costs.
 
 use std::sync::atomic::Ordering;
 
