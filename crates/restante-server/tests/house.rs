@@ -38,6 +38,8 @@ pub(crate) struct House {
 /// What a test wants to be otherwise.
 pub(crate) struct Plan {
     pub(crate) store: Arc<dyn Store>,
+    /// Another directory than [`People`].
+    pub(crate) directory: Option<Arc<dyn Directory>>,
     pub(crate) pop3: Pop3Settings,
     pub(crate) intake: IntakeSettings,
     pub(crate) limits: Limits,
@@ -50,12 +52,13 @@ impl Default for Plan {
     fn default() -> Self {
         Self {
             store: Arc::new(MemoryStore::new()),
+            directory: None,
             pop3: Pop3Settings::default(),
             intake: IntakeSettings::default(),
             limits: Limits { connections_max: Some(1000), ..Limits::default() },
             sessions: Sessions::Exclusive { lock_wait: Duration::ZERO },
             tls: true,
-            drain: Duration::from_secs(5),
+            drain: Duration::from_mins(1),
         }
     }
 }
@@ -200,7 +203,8 @@ impl House {
             sessions: plan.sessions,
             drain: plan.drain,
         };
-        let services = Services { store: Arc::clone(&plan.store), directory: people.clone() };
+        let directory = plan.directory.unwrap_or_else(|| people.clone());
+        let services = Services { store: Arc::clone(&plan.store), directory };
         let server = Server::bind(settings, services).await.unwrap();
         let addresses = server.addresses().to_vec();
         let handle = server.handle();
@@ -304,11 +308,13 @@ pub(crate) fn write_certificate(folder: &std::path::Path, names: &[&str]) -> Tls
 pub(crate) struct Peer<S> {
     pub(crate) stream: S,
     received: Vec<u8>,
+    /// How much of it has been read as lines.
+    taken: usize,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     pub(crate) fn new(stream: S) -> Self {
-        Self { stream, received: Vec::new() }
+        Self { stream, received: Vec::new(), taken: 0 }
     }
 
     pub(crate) async fn send(&mut self, octets: &[u8]) {
@@ -324,10 +330,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     /// The next line, or `None` at a clean end.
     pub(crate) async fn line_or_end(&mut self) -> Option<Vec<u8>> {
         loop {
-            if let Some(end) = self.received.windows(2).position(|pair| pair == b"\r\n") {
-                let line = self.received.drain(..end + 2).take(end).collect();
+            let unread = &self.received[self.taken..];
+            if let Some(end) = unread.windows(2).position(|pair| pair == b"\r\n") {
+                let line = unread[..end].to_vec();
+                self.taken += end + 2;
                 return Some(line);
             }
+            self.received.drain(..self.taken);
+            self.taken = 0;
             if self.more().await == 0 {
                 assert!(self.received.is_empty(), "half a line: {:?}", self.received);
                 return None;
@@ -363,7 +373,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     pub(crate) async fn rest(&mut self) -> Vec<u8> {
         let read = timeout(PATIENCE, self.stream.read_to_end(&mut self.received)).await.unwrap();
         drop(read);
-        std::mem::take(&mut self.received)
+        std::mem::take(&mut self.received).split_off(std::mem::take(&mut self.taken))
     }
 
     /// Reads to the end, which is clean and has nothing before it.

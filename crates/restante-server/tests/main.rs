@@ -1,4 +1,12 @@
-//! The server over real sockets, with a store in memory and a directory in a map.
+//! The server over real sockets, with stores in memory and a directory in a map.
 
+mod dialogs;
+mod guard;
 mod house;
+mod intake;
+mod ledger;
 mod pop3;
+mod regressions;
+mod scripted;
+mod tls;
+mod update;

@@ -214,3 +214,16 @@ fn pem_problem(error: &rustls::pki_types::pem::Error) -> String {
 fn setup(error: &rustls::Error) -> TlsError {
     TlsError::Setup { problem: error.to_string() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // P-129: tickets are time-limited; TicketRotator draws new keys at half of that time
+    #[test]
+    fn tickets_live_for_half_a_day() {
+        let tickets = aws_lc_rs::Ticketer::new().unwrap();
+        assert!(tickets.enabled());
+        assert_eq!(tickets.lifetime(), 12 * 60 * 60);
+    }
+}

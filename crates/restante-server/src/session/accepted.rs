@@ -1,6 +1,5 @@
 //! From accept to goodbye: what every connection goes through, whatever it speaks.
 
-use std::io;
 use std::sync::Arc;
 
 use tokio::time::timeout;
@@ -14,6 +13,8 @@ use crate::net::service::{Peer, Service};
 use crate::net::socket::Socket;
 use crate::net::tls::{Protocol, Secured, Tls};
 use crate::session::context::Context;
+use crate::session::handshake::handshake;
+use crate::session::visit::Visit;
 use crate::session::{lmtp, pop3};
 
 /// A connection that was let in.
@@ -26,17 +27,6 @@ pub(crate) struct Accepted {
     pub(crate) admission: Admission,
     pub(crate) present: Present,
     pub(crate) nudge: Arc<Nudge>,
-}
-
-/// What a session needs to know of its connection.
-pub(crate) struct Visit {
-    pub(crate) peer: Peer,
-    pub(crate) service: Service,
-    pub(crate) cleartext: bool,
-    pub(crate) admission: Admission,
-    pub(crate) present: Present,
-    pub(crate) nudge: Arc<Nudge>,
-    pub(crate) secured: Option<Secured>,
 }
 
 /// Serves one connection from accept to close.
@@ -79,33 +69,6 @@ async fn begin_with_tls(
         return Err(());
     }
     handshake(connection, tls, Protocol::Pop3, visit, context).await
-}
-
-/// Switches to TLS and counts it.
-pub(crate) async fn handshake(
-    connection: &mut Connection,
-    tls: &Tls,
-    protocol: Protocol,
-    visit: &Visit,
-    context: &Context,
-) -> Result<Secured, ()> {
-    match connection.secure(tls, protocol, context.handshake_limit()).await {
-        Ok(secured) => {
-            context.stats.tls_handshakes.increment();
-            if secured.resumed {
-                context.stats.tls_handshakes_resumed.increment();
-            }
-            Ok(secured)
-        }
-        Err(error) => {
-            context.stats.tls_handshakes_failed.increment();
-            // A peer that went away before it said a word is a probe, not a failure.
-            if error.kind() != io::ErrorKind::UnexpectedEof {
-                events::handshake_failed(visit.present.id(), visit.service, visit.peer, &error);
-            }
-            Err(())
-        }
-    }
 }
 
 /// Says in one line why a connection is not let in, and closes it (P-017). Nothing is waited

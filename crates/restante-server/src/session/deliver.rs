@@ -72,6 +72,11 @@ impl Inbound {
         &self.letter.trace.id
     }
 
+    /// How many recipients it has.
+    pub(crate) fn recipients(&self) -> u64 {
+        u64::try_from(self.letter.addressees.len()).unwrap_or(u64::MAX)
+    }
+
     /// Takes the next octets of the message.
     ///
     /// The store hears of the message when its header has ended: only then is it known to whom

@@ -15,11 +15,12 @@ use crate::ledger::events;
 use crate::net::conn::{Connection, Heard, WriteError};
 use crate::net::service::{Peer, Service};
 use crate::net::tls::Protocol;
-use crate::session::accepted::{Visit, handshake};
 use crate::session::context::Context;
 use crate::session::deliver::{Addressee, Inbound, Letter, Outcome, message_id};
+use crate::session::handshake::handshake;
 use crate::session::headers::{Trace, mailbox};
 use crate::session::settings;
+use crate::session::visit::Visit;
 
 /// Serves one LMTP or SMTP connection.
 pub(crate) async fn serve(connection: Connection, visit: Visit, context: &Context) {
@@ -98,6 +99,7 @@ impl Driver<'_> {
         self.connection.borrow_output();
         self.session.greet(&mut self.connection.output);
         loop {
+            self.is_told_something();
             let step = match self.receive().await {
                 None => Ok(()),
                 Some(Step::Ask(ask)) => self.answer(ask).await,
@@ -126,9 +128,11 @@ impl Driver<'_> {
                 };
                 if let Err(failure) = took {
                     let (id, peer) = (self.visit.present.id(), self.visit.peer);
-                    let message = self.inbound.take().map(|inbound| inbound.id().to_owned());
-                    let why = refusal(failure);
-                    events::message_refused(id, peer, message.as_deref().unwrap_or("-"), why);
+                    if let Some(inbound) = self.inbound.take() {
+                        let service = self.visit.service;
+                        self.context.stats.deliveries_failed.of(service).add(inbound.recipients());
+                        events::message_refused(id, peer, inbound.id(), refusal(failure));
+                    }
                     self.session.failed(failure);
                 }
                 None

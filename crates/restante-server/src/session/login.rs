@@ -9,8 +9,8 @@ use tokio::time::Instant;
 
 use crate::guard::presence::{Claim, Holder, Sessions};
 use crate::ledger::events;
-use crate::session::accepted::Visit;
 use crate::session::context::Context;
+use crate::session::visit::Visit;
 
 /// Somebody who has logged in. Dropping it frees the maildrop, and removes nothing.
 pub(crate) struct Login {

@@ -3,6 +3,7 @@
 pub(crate) mod accepted;
 pub(crate) mod context;
 mod deliver;
+mod handshake;
 mod headers;
 mod intake;
 mod lmtp;
@@ -11,3 +12,4 @@ mod pop3;
 mod retrieve;
 pub mod services;
 pub mod settings;
+mod visit;

@@ -14,10 +14,11 @@ use crate::ledger::events::{self, Pop3Tally};
 use crate::net::conn::{Connection, Heard, WriteError};
 use crate::net::service::Service;
 use crate::net::tls::Protocol;
-use crate::session::accepted::{Visit, handshake};
 use crate::session::context::Context;
+use crate::session::handshake::handshake;
 use crate::session::login::{Login, open};
 use crate::session::retrieve::{Broken, Message};
+use crate::session::visit::Visit;
 
 /// How often a session asks whether its account may go on, where nothing else made it ask.
 const VALID_FOR: Duration = Duration::from_mins(1);
@@ -114,6 +115,7 @@ impl Driver<'_> {
         self.connection.borrow_output();
         self.session.greet(&mut self.connection.output);
         loop {
+            self.is_told_something();
             let step = match self.receive() {
                 Next::Ask(ask) => self.answer(ask).await,
                 Next::Send(send) => self.send(send).await,
@@ -175,7 +177,6 @@ impl Driver<'_> {
         let why = if nudge.was_said(Word::Drain) {
             Tell::Drain
         } else if nudge.was_said(Word::MakeRoom) && self.login.is_none() {
-            self.context.stats.connections_displaced.increment();
             Tell::Pressure
         } else {
             return false;
@@ -186,6 +187,9 @@ impl Driver<'_> {
     fn tell(&mut self, why: Tell) -> bool {
         if std::mem::replace(&mut self.told, true) {
             return false;
+        }
+        if why == Tell::Pressure {
+            self.context.stats.connections_displaced.increment();
         }
         self.connection.borrow_output();
         self.session.tell(why, &mut self.connection.output);
