@@ -1,5 +1,6 @@
 //! A message to read: a range of a file, or octets in memory.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, IoSliceMut};
 use std::os::unix::fs::FileExt;
@@ -48,6 +49,28 @@ enum Source {
     Chunk(Bytes),
     File(Range),
     Stored(Box<Stored>),
+    /// `None` while another thread has it, and for good if that was not waited for.
+    Stream(Option<Box<dyn Stream>>),
+}
+
+/// Octets that a backend hands over piece by piece, checked on their way.
+pub(crate) trait Stream: Send + fmt::Debug {
+    /// Appends the next octets, `octets_max` at most, and waits for the disk only if it may.
+    fn read(
+        &mut self,
+        buffer: &mut Vec<u8>,
+        octets_max: usize,
+        wait: Wait,
+    ) -> Result<Progress, StoreError>;
+}
+
+/// Whether a read may wait for the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// Another thread does this read.
+    Yes,
+    /// What is not in memory is [`Progress::Cold`].
+    No,
 }
 
 /// What is left of a file.
@@ -100,6 +123,11 @@ impl Body {
         Self { form: Form::Text, source: Source::Stored(Box::new(stored)) }
     }
 
+    /// A body that a backend streams.
+    pub(crate) fn stream(form: Form, stream: Box<dyn Stream>) -> Self {
+        Self { form, source: Source::Stream(Some(stream)) }
+    }
+
     /// The shape in which [`Body::read`] hands the octets over.
     pub const fn form(&self) -> Form {
         self.form
@@ -137,6 +165,8 @@ impl Body {
             }
             Source::File(range) => range.read(buffer, octets_max.max(1), read_cached),
             Source::Stored(stored) => stored.read(buffer, octets_max, read_cached),
+            Source::Stream(Some(stream)) => stream.read(buffer, octets_max.max(1), Wait::No),
+            Source::Stream(None) => Err(StoreError::Unavailable),
         }
     }
 
@@ -152,6 +182,7 @@ impl Body {
                 Source::Chunk(_) => return self.try_read(buffer, octets_max),
                 Source::File(range) => range,
                 Source::Stored(stored) => &stored.range,
+                Source::Stream(_) => return self.stream_cold(buffer, octets_max).await,
             };
             let mut ahead = range.clone();
             let start = range.offset;
@@ -164,7 +195,7 @@ impl Body {
                 .await?;
             outcome?;
             let progress = match &mut self.source {
-                Source::Chunk(_) => Progress::Ended,
+                Source::Chunk(_) | Source::Stream(_) => Progress::Ended,
                 Source::File(range) => {
                     range.read(buffer, octets_max.max(1), given(start, &piece))?
                 }
@@ -175,6 +206,26 @@ impl Body {
                 return Ok(progress);
             }
         }
+    }
+
+    async fn stream_cold(
+        &mut self,
+        buffer: &mut Vec<u8>,
+        octets_max: usize,
+    ) -> Result<Progress, StoreError> {
+        let Source::Stream(place) = &mut self.source else { return Ok(Progress::Ended) };
+        let mut stream = place.take().ok_or(StoreError::Unavailable)?;
+        let octets_max = octets_max.clamp(1, PIECE_OCTETS_MAX);
+        let (stream, piece, outcome) = COLD_READS
+            .run(move || {
+                let mut piece = Vec::new();
+                let outcome = stream.read(&mut piece, octets_max, Wait::Yes);
+                (stream, piece, outcome)
+            })
+            .await?;
+        *place = Some(stream);
+        buffer.extend_from_slice(&piece);
+        outcome
     }
 }
 
@@ -251,7 +302,7 @@ fn changed() -> StoreError {
 }
 
 /// Reads what the page cache holds; `WouldBlock` if that is nothing.
-fn read_cached(file: &File, octets: &mut [u8], offset: u64) -> io::Result<usize> {
+pub(crate) fn read_cached(file: &File, octets: &mut [u8], offset: u64) -> io::Result<usize> {
     loop {
         let mut slices = [IoSliceMut::new(octets)];
         match preadv2(file, &mut slices, offset, ReadWriteFlags::NOWAIT) {

@@ -13,7 +13,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use rustix::fs::{
-    AtFlags, CWD, Dir, FileType, FlockOperation, Mode, OFlags, RenameFlags, ResolveFlags, Stat,
+    AtFlags, CWD, Dir, FallocateFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags,
+    ResolveFlags, Stat,
 };
 use rustix::io::Errno;
 
@@ -39,6 +40,17 @@ pub(crate) enum Links {
     Follow,
     /// Anybody may have put it there.
     Refuse,
+}
+
+/// Whether a file that is opened may, or must, be there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Existence {
+    /// It must be there.
+    Old,
+    /// It must not.
+    New,
+    /// It is made if it is missing.
+    Either,
 }
 
 /// What the system says about a file.
@@ -287,6 +299,68 @@ impl Disk {
     pub(crate) fn remove_folder(&self, at: impl AsFd, name: &[u8]) -> io::Result<()> {
         self.pass("remove a folder")?;
         Ok(rustix::fs::unlinkat(at, name, AtFlags::REMOVEDIR)?)
+    }
+
+    /// Opens a regular file, mode 0600, to read and write it in places.
+    pub(crate) fn open_in_place(
+        &self,
+        at: impl AsFd,
+        name: &[u8],
+        existence: Existence,
+    ) -> io::Result<File> {
+        self.pass("open a file to write")?;
+        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let flags = flags
+            | match existence {
+                Existence::Old => OFlags::empty(),
+                Existence::New => OFlags::CREATE | OFlags::EXCL,
+                Existence::Either => OFlags::CREATE,
+            };
+        let file = rustix::fs::openat(at, name, flags, Mode::RUSR | Mode::WUSR)?;
+        if FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode) != FileType::RegularFile {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+        }
+        Ok(file.into())
+    }
+
+    /// Writes all of the octets from this place on.
+    pub(crate) fn write_at(&self, file: &File, octets: &[u8], at: u64) -> io::Result<()> {
+        if let Err(fault) = self.pass("write in a file") {
+            // A disk that becomes full takes a part of it first.
+            let half = octets.len() / 2;
+            file.write_all_at(octets.get(..half).unwrap_or_default(), at)?;
+            return Err(fault);
+        }
+        file.write_all_at(octets, at)
+    }
+
+    /// Cuts a file, or makes it longer with zeros.
+    pub(crate) fn set_len(&self, file: &File, octets: u64) -> io::Result<()> {
+        self.pass("set the length of a file")?;
+        Ok(rustix::fs::ftruncate(file, octets)?)
+    }
+
+    /// Gives these places of a file room on the disk; they read as zeros until they are written.
+    pub(crate) fn preallocate(&self, file: &File, at: u64, octets: u64) -> io::Result<()> {
+        self.pass("allocate room")?;
+        match rustix::fs::fallocate(file, FallocateFlags::empty(), at, octets) {
+            // A file system that allocates when it writes.
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+            outcome => Ok(outcome?),
+        }
+    }
+
+    /// Makes a file's content durable, and what is needed to find it.
+    pub(crate) fn sync_data(&self, file: &File) -> io::Result<()> {
+        self.pass("sync")?;
+        Ok(rustix::fs::fdatasync(file)?)
+    }
+
+    /// How many octets are free for us on the file system of a folder.
+    pub(crate) fn free_space(&self, folder: impl AsFd) -> io::Result<u64> {
+        self.pass("look at the free room")?;
+        let system = rustix::fs::fstatvfs(folder)?;
+        Ok(system.f_bavail.saturating_mul(system.f_frsize))
     }
 
     /// Opens a file, made if it is missing, and locks it against other processes for as long

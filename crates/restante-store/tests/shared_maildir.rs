@@ -278,6 +278,23 @@ async fn order_is_that_of_first_sight() {
     assert_eq!(third.len(), 4);
 }
 
+// P-040: together they are ordered by the times in their names, read as numbers
+#[tokio::test]
+async fn messages_that_are_first_seen_together_are_in_order_of_time() {
+    let place = Place::with(&[
+        ("new/1700000005.M20P1.h", b"5: x\n\n"),
+        ("cur/1700000005.M9P1.h:2,S", b"4: x\n\n"),
+        ("new/999999999.a.h", b"1: x\n\n"),
+        ("cur/1700000004.b.h:2,", b"2: x\n\n"),
+        ("new/1700000005.Vfd01M3.h", b"3: x\n\n"),
+    ]);
+    let store = place.store();
+    let maildrop = open(&store).await;
+    for which in 1..=5 {
+        assert!(read(&*maildrop, which).await.unwrap().starts_with(which.to_string().as_bytes()));
+    }
+}
+
 // Security §5, storage: nothing in a Maildir is followed
 #[tokio::test]
 async fn what_is_no_regular_file_is_no_message() {

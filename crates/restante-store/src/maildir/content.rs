@@ -217,7 +217,8 @@ mod tests {
         #[test]
         fn the_size_is_what_reading_counts(
             octets in proptest::collection::vec(octet(), 0..60),
-            prefix in prop_oneof![Just(&b""[..]), Just(&b"X: y\r\n"[..]), Just(&b"X: y\r\n z\r\nW: v\r\n"[..])],
+            prefix in prop_oneof![Just(&b""[..]), Just(&b"X: y\r\n"[..]), Just(&b"X: y\r\n z\r\nW: v\r\n"[..]),
+                Just(&b"X: y\r\n\r\n"[..])],
             memory_max in prop_oneof![Just(0_usize), Just(20), Just(usize::MAX)],
         ) {
             let folder = tempfile::tempdir().unwrap();

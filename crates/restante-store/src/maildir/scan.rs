@@ -145,3 +145,49 @@ fn is_there(disk: &Disk, folders: &Folders, found: &Found) -> bool {
         Ok(_) => true,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::maildir::scratch::quick;
+    use mail_wire::MaildropId;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// Scans a Maildir of one message, which is moved so that only the passes that `sees` says
+    /// see it: out of `cur` before that is listed, and back before `new` is.
+    fn found_when(sees: fn(usize) -> bool) -> usize {
+        let folder = quick();
+        let sound = Disk::default();
+        let root = sound.open_root(folder.path()).unwrap();
+        drop(Folders::open(&sound, &root, MaildropId::new(1)).unwrap());
+        let (new, cur) = (folder.path().join("1/new/1.a.h"), folder.path().join("1/cur/1.a.h:2,"));
+        std::fs::write(&cur, b"A: b\n\n").unwrap();
+        let listings = AtomicUsize::new(0);
+        let moving = Disk::behind(Arc::new(move |call| {
+            if call == "list a folder" {
+                let listing = listings.fetch_add(1, Ordering::Relaxed);
+                let (pass, is_cur) = (listing / 2 + 1, listing % 2 == 1);
+                if is_cur && !sees(pass) {
+                    std::fs::rename(&cur, &new)?;
+                } else if new.exists() {
+                    std::fs::rename(&new, &cur)?;
+                }
+                // Something else changes too, so that the folders never stand still.
+                std::fs::write(new.with_file_name(format!(".{listing}")), b"")?;
+            }
+            Ok(())
+        }));
+        let folders = Folders::open(&moving, &root, MaildropId::new(1)).unwrap();
+        scan(&moving, &folders).unwrap().found.len()
+    }
+
+    // P-056, P-222
+    #[test]
+    fn a_message_that_some_passes_miss_is_found_once() {
+        assert_eq!(found_when(|_| true), 1);
+        assert_eq!(found_when(|pass| pass <= 5), 1);
+        assert_eq!(found_when(|pass| pass % 3 == 0), 1);
+        assert_eq!(found_when(|pass| pass <= 4), 0, "four passes in a row did not see it");
+    }
+}

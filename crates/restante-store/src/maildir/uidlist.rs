@@ -305,6 +305,43 @@ mod tests {
         );
     }
 
+    // After a failed sync nothing is known of what was appended: all of it is written anew.
+    #[test]
+    fn a_failed_save_is_made_good_by_the_next() {
+        for call in ["sync", "write to a file", "open a file to append"] {
+            let folder = tempfile::tempdir().unwrap();
+            let sound = Disk::default();
+            let base = sound.open_root(folder.path()).unwrap();
+            let mut list = Uidlist::load(&sound, &base).unwrap();
+            list.put(record(b"a", 1));
+            list.save(&sound, &base, &[0]).unwrap();
+            let refusing = Disk::behind(std::sync::Arc::new(move |asked| {
+                if asked == call { Err(rustix::io::Errno::IO.into()) } else { Ok(()) }
+            }));
+            list.put(record(b"b", 2));
+            assert!(list.save(&refusing, &base, &[1]).is_err());
+            list.put(record(b"c", 3));
+            list.save(&sound, &base, &[2]).unwrap();
+            let again = Uidlist::load(&sound, &base).unwrap();
+            assert!(!again.anew, "{call}");
+            assert_eq!(rows(&again), rows(&list), "{call}");
+        }
+    }
+
+    #[test]
+    fn what_is_gone_is_forgotten_and_the_order_stays() {
+        let mut list = Uidlist::default();
+        for name in [b"a", b"b", b"c", b"d"] {
+            list.put(record(name, 1));
+        }
+        list.forget(|place| place == 1);
+        let names: Vec<_> = list.records.iter().map(|r| r.identity.octets().to_vec()).collect();
+        assert_eq!(names, [b"a", b"c", b"d"]);
+        for place in 0..3 {
+            assert_eq!(list.place(&list.record(place).unwrap().identity), Some(place));
+        }
+    }
+
     // M15
     #[test]
     fn a_list_of_a_newer_version_is_refused_with_a_sentence() {

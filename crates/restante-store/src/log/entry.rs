@@ -1,0 +1,75 @@
+//! One message of a maildrop as the index keeps it: 32 octets.
+
+use crate::log::fields::Fields;
+
+/// How long an entry is, in octets.
+pub(crate) const ENTRY_OCTETS: usize = 32;
+
+/// The header may hold raw UTF-8.
+pub(crate) const UTF8: u8 = 1;
+/// The body is in a file of its own.
+pub(crate) const BIG: u8 = 2;
+/// The unique-id is not native.
+pub(crate) const NAMED: u8 = 4;
+
+/// One message of a maildrop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) id: u64,
+    /// As LIST says it.
+    pub(crate) octets: u64,
+    pub(crate) segment: u32,
+    pub(crate) place: u32,
+    /// Which recipient of the record it is.
+    pub(crate) recipient: u32,
+    pub(crate) flags: u8,
+}
+
+impl Entry {
+    /// Appends the 32 octets of it.
+    pub(crate) fn encode(&self, octets: &mut Vec<u8>) {
+        octets.extend_from_slice(&self.id.to_le_bytes());
+        octets.extend_from_slice(&self.octets.to_le_bytes());
+        for number in [self.segment, self.place, self.recipient] {
+            octets.extend_from_slice(&number.to_le_bytes());
+        }
+        octets.extend_from_slice(&[self.flags, 0, 0, 0]);
+    }
+
+    /// The entries in these octets. What is left over at the end is none.
+    pub(crate) fn decode_all(octets: &[u8]) -> impl Iterator<Item = Self> + '_ {
+        octets.chunks_exact(ENTRY_OCTETS).filter_map(Self::decode)
+    }
+
+    fn decode(octets: &[u8]) -> Option<Self> {
+        let mut fields = Fields(octets);
+        Some(Self {
+            id: fields.u64()?,
+            octets: fields.u64()?,
+            segment: fields.u32()?,
+            place: fields.u32()?,
+            recipient: fields.u32()?,
+            flags: fields.u8()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // FORMAT.md, Index
+    #[test]
+    fn an_entry_is_as_the_format_says() {
+        let entry = Entry { id: 1, octets: 2, segment: 3, place: 4, recipient: 5, flags: 6 };
+        let mut octets = Vec::new();
+        entry.encode(&mut octets);
+        assert_eq!(octets.len(), ENTRY_OCTETS);
+        for (at, value) in [(0, 1), (8, 2), (16, 3), (20, 4), (24, 5), (28, 6)] {
+            assert_eq!(octets[at], value, "{at}");
+        }
+        entry.encode(&mut octets);
+        octets.push(9);
+        assert_eq!(Entry::decode_all(&octets).collect::<Vec<_>>(), [entry, entry]);
+    }
+}

@@ -1,0 +1,251 @@
+//! The index: what each maildrop holds, as far as the log was folded into it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use redb::{Builder, Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
+
+use crate::disk::Existence;
+use crate::error::StoreError;
+use crate::log::backend::Backend;
+use crate::log::disk::Disk;
+use crate::log::entry::Entry;
+use crate::log::fold::{self, Folded};
+use crate::log::overlay::Overlay;
+use crate::log::position::Position;
+
+pub(crate) const CHUNK: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("chunk");
+pub(crate) const SUM: TableDefinition<'_, u64, (u64, u64)> = TableDefinition::new("sum");
+pub(crate) const UIDL: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("uidl");
+pub(crate) const SEGMENT: TableDefinition<'_, u32, (u64, u64)> = TableDefinition::new("segment");
+pub(crate) const BIG: TableDefinition<'_, (u32, u32), (u64, u64)> = TableDefinition::new("big");
+const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
+const VERSION: &[u8] = &[1, 0, 0, 0];
+
+/// The index of one shard.
+#[derive(Debug)]
+pub(crate) struct Index {
+    disk: Arc<dyn Disk>,
+    path: String,
+    store: [u8; 16],
+    cache_octets: usize,
+    open: RwLock<Open>,
+    /// An error was seen: redb does not trust itself after one, and is opened again.
+    faulty: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Open {
+    database: Option<Database>,
+    applied: Position,
+}
+
+impl Index {
+    /// Opens the index, or makes a new one where it is missing or not right.
+    pub(crate) fn open(
+        disk: Arc<dyn Disk>,
+        path: String,
+        store: [u8; 16],
+        cache_octets: usize,
+        is_right: impl Fn(Position) -> bool,
+    ) -> Result<Self, StoreError> {
+        let load = || {
+            let database = database(&*disk, &path, cache_octets)?;
+            let applied = applied(&database, store)?;
+            Ok::<_, StoreError>(Open { database: Some(database), applied })
+        };
+        let open = match load().ok().filter(|open| is_right(open.applied)) {
+            Some(open) => open,
+            None => {
+                // Derived: nothing is lost. Kept once, for whoever wants to know what was wrong.
+                let aside = disk.rename(&path, &format!("{path}.aside"));
+                aside.map_err(|fault| StoreError::disk("move the index aside", fault))?;
+                load()?
+            }
+        };
+        let faulty = AtomicBool::new(false);
+        Ok(Self { disk, path, store, cache_octets, open: RwLock::new(open), faulty })
+    }
+
+    /// Up to where the log is in the index.
+    pub(crate) fn applied(&self) -> Position {
+        self.open.read().unwrap_or_else(PoisonError::into_inner).applied
+    }
+
+    /// What a maildrop holds, in the order of ids.
+    pub(crate) fn entries(&self, maildrop: u64) -> Result<Vec<Entry>, StoreError> {
+        self.with(|database| {
+            let transaction = database.begin_read().map_err(failed)?;
+            let Some(table) = there(transaction.open_table(CHUNK))? else { return Ok(Vec::new()) };
+            let mut entries = Vec::new();
+            for row in table.range((maildrop, 0)..=(maildrop, u64::MAX)).map_err(failed)? {
+                let (_, chunk) = row.map_err(failed)?;
+                entries.extend(Entry::decode_all(chunk.value()));
+            }
+            Ok(entries)
+        })
+    }
+
+    /// The unique-id of a message, if it is not native.
+    pub(crate) fn uidl(&self, maildrop: u64, id: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        self.with(|database| {
+            let transaction = database.begin_read().map_err(failed)?;
+            let Some(table) = there(transaction.open_table(UIDL))? else { return Ok(None) };
+            let row = table.get((maildrop, id)).map_err(failed)?;
+            Ok(row.map(|row| row.value().to_vec()))
+        })
+    }
+
+    /// The files that bodies of messages are in.
+    pub(crate) fn big_files(&self) -> Result<Vec<u64>, StoreError> {
+        self.with(|database| {
+            let transaction = database.begin_read().map_err(failed)?;
+            let Some(table) = there(transaction.open_table(BIG))? else { return Ok(Vec::new()) };
+            let rows = table.iter().map_err(failed)?;
+            rows.map(|row| row.map(|(_, big)| big.value().0).map_err(failed)).collect()
+        })
+    }
+
+    /// What each segment was given, and what of it is live, in octets of messages.
+    pub(crate) fn segments(&self) -> Result<Vec<(u32, u64, u64)>, StoreError> {
+        self.with(|database| {
+            let transaction = database.begin_read().map_err(failed)?;
+            let Some(table) = there(transaction.open_table(SEGMENT))? else {
+                return Ok(Vec::new());
+            };
+            let rows = table.iter().map_err(failed)?;
+            rows.map(|row| {
+                let (number, octets) = row.map_err(failed)?;
+                Ok((number.value(), octets.value().0, octets.value().1))
+            })
+            .collect()
+        })
+    }
+
+    /// Folds the changes in, durably: all of them or none.
+    pub(crate) fn fold(&self, changes: &Overlay, upto: Position) -> Result<Folded, StoreError> {
+        let folded = self.with(|database| {
+            let mut transaction = database.begin_write().map_err(failed)?;
+            // After a crash the index is there at once, without being walked through.
+            transaction.set_quick_repair(true);
+            let folded = fold::fold(&transaction, changes).map_err(failed)?;
+            {
+                let mut meta = transaction.open_table(META).map_err(failed)?;
+                let position =
+                    [u64::from(upto.segment).to_le_bytes(), upto.offset.to_le_bytes()].concat();
+                meta.insert("version", VERSION).map_err(failed)?;
+                meta.insert("store", self.store.as_slice()).map_err(failed)?;
+                meta.insert("applied", position.as_slice()).map_err(failed)?;
+            }
+            transaction.commit().map_err(failed)?;
+            Ok(folded)
+        })?;
+        self.open.write().unwrap_or_else(PoisonError::into_inner).applied = upto;
+        Ok(folded)
+    }
+
+    fn with<T>(
+        &self,
+        work: impl FnOnce(&Database) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        if self.faulty.load(Ordering::Acquire) {
+            self.open_again()?;
+        }
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        let database = open.database.as_ref().ok_or(StoreError::Unavailable)?;
+        let outcome = guarded(|| work(database));
+        if outcome.is_err() {
+            self.faulty.store(true, Ordering::Release);
+        }
+        outcome
+    }
+
+    /// Opens the file anew, which must say what it said last.
+    fn open_again(&self) -> Result<(), StoreError> {
+        let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
+        if !self.faulty.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        // The old one first: two on one file would not know of each other.
+        let old = open.database.take();
+        guarded(|| {
+            drop(old);
+            Ok(())
+        })?;
+        let database = database(&*self.disk, &self.path, self.cache_octets)?;
+        let applied = applied(&database, self.store)?;
+        if applied != open.applied {
+            return Err(StoreError::Damaged {
+                detail: format!(
+                    "{}: it stands at {applied:?} and not at {:?}: start the store again",
+                    self.path, open.applied
+                ),
+            });
+        }
+        open.database = Some(database);
+        self.faulty.store(false, Ordering::Release);
+        Ok(())
+    }
+}
+
+fn database(disk: &dyn Disk, path: &str, cache_octets: usize) -> Result<Database, StoreError> {
+    guarded(|| {
+        let file = disk
+            .open(path, Existence::Either)
+            .map_err(|fault| StoreError::disk("open the index", fault))?;
+        let mut builder = Builder::new();
+        builder.set_cache_size(cache_octets);
+        builder.create_with_backend(Backend(file)).map_err(failed)
+    })
+}
+
+/// Up to where the log is in this index: nowhere in one that is new.
+fn applied(database: &Database, store: [u8; 16]) -> Result<Position, StoreError> {
+    guarded(|| {
+        let transaction = database.begin_read().map_err(failed)?;
+        let Some(meta) = there(transaction.open_table(META))? else {
+            return Ok(Position::default());
+        };
+        let value = |name| {
+            let row = meta.get(name).map_err(failed)?;
+            Ok::<_, StoreError>(row.map(|row| row.value().to_vec()).unwrap_or_default())
+        };
+        let position = value("applied")?;
+        let (segment, offset) = position.split_first_chunk::<8>().ok_or_else(strange)?;
+        if value("version")? != VERSION || value("store")? != store {
+            return Err(strange());
+        }
+        Ok(Position {
+            segment: u32::try_from(u64::from_le_bytes(*segment)).map_err(|_| strange())?,
+            offset: u64::from_le_bytes(offset.try_into().map_err(|_| strange())?),
+        })
+    })
+}
+
+fn strange() -> StoreError {
+    StoreError::Damaged { detail: "the index is of another store or another version".into() }
+}
+
+/// A table, or `None` where it was never written to.
+fn there<T>(table: Result<T, TableError>) -> Result<Option<T>, StoreError> {
+    match table {
+        Ok(table) => Ok(Some(table)),
+        Err(TableError::TableDoesNotExist(_)) => Ok(None),
+        Err(fault) => Err(failed(fault)),
+    }
+}
+
+fn failed(fault: impl Into<redb::Error>) -> StoreError {
+    match fault.into() {
+        redb::Error::Io(fault) => StoreError::disk("use the index", fault),
+        other => StoreError::Damaged { detail: format!("the index: {other}") },
+    }
+}
+
+/// An index whose octets are not those written may be more than redb expects.
+fn guarded<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        Err(StoreError::Damaged { detail: "the index makes no sense: it is made anew at the next start".into() })
+    })
+}

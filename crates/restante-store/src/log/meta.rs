@@ -1,0 +1,188 @@
+//! What records say behind their heads, as octets and back.
+
+use crate::log::fields::Fields;
+
+/// For whom a message is, as a record keeps it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RecipientRow<'a> {
+    pub(crate) id: u64,
+    pub(crate) maildrop: u64,
+    pub(crate) prefix: &'a [u8],
+    /// Empty for a native one.
+    pub(crate) uidl: &'a [u8],
+}
+
+/// The recipients of a message, with ids to be filled in by [`set_ids`].
+pub(crate) struct Recipients {
+    /// The octets of the meta.
+    pub(crate) octets: Vec<u8>,
+    /// Where the first id stands.
+    ids_at: usize,
+    /// How many there are.
+    pub(crate) count: usize,
+}
+
+const ROW_OCTETS: usize = 24;
+
+impl Recipients {
+    /// The meta of a message; with the number of its file, of one that has its body there.
+    /// `None` if there are more or longer ones than a record can say.
+    pub(crate) fn new(file_id: Option<u64>, rows: &[RecipientRow<'_>]) -> Option<Self> {
+        let mut octets = Vec::new();
+        if let Some(file_id) = file_id {
+            octets.extend_from_slice(&file_id.to_le_bytes());
+        }
+        octets.extend_from_slice(&u32::try_from(rows.len()).ok()?.to_le_bytes());
+        octets.extend_from_slice(&[0; 4]);
+        let ids_at = octets.len();
+        for row in rows {
+            octets.extend_from_slice(&row.id.to_le_bytes());
+            octets.extend_from_slice(&row.maildrop.to_le_bytes());
+            octets.extend_from_slice(&u32::try_from(row.prefix.len()).ok()?.to_le_bytes());
+            octets.extend_from_slice(&[u8::try_from(row.uidl.len()).ok()?, 0, 0, 0]);
+        }
+        for row in rows {
+            octets.extend_from_slice(row.prefix);
+            octets.extend_from_slice(row.uidl);
+        }
+        u32::try_from(octets.len()).ok()?;
+        Some(Self { octets, ids_at, count: rows.len() })
+    }
+
+    /// Puts these ids in, as many as there are recipients.
+    pub(crate) fn set_ids(&mut self, ids: &[u64]) {
+        let rows = self.octets.get_mut(self.ids_at..).unwrap_or_default();
+        for (row, id) in rows.chunks_exact_mut(ROW_OCTETS).zip(ids) {
+            if let Some(place) = row.first_chunk_mut() {
+                *place = id.to_le_bytes();
+            }
+        }
+    }
+}
+
+/// The recipients in a meta. `None` if it is not right.
+pub(crate) fn recipients(meta: &[u8], big: bool) -> Option<(Option<u64>, Vec<RecipientRow<'_>>)> {
+    let mut fields = Fields(meta);
+    let file_id = if big { Some(fields.u64()?) } else { None };
+    let count = usize::try_from(fields.u32()?).ok()?;
+    fields.u32()?;
+    let mut rows = Fields(fields.octets(count.checked_mul(ROW_OCTETS)?)?);
+    let mut found = Vec::with_capacity(count);
+    for _ in 0..count {
+        let (id, maildrop, prefix) = (rows.u64()?, rows.u64()?, rows.u32()?);
+        let uidl = rows.u8()?;
+        rows.array::<3>()?;
+        let prefix = fields.octets(usize::try_from(prefix).ok()?)?;
+        found.push(RecipientRow { id, maildrop, prefix, uidl: fields.octets(usize::from(uidl))? });
+    }
+    (count > 0 && fields.0.is_empty()).then_some((file_id, found))
+}
+
+/// Which messages of a maildrop are gone, each with a segment that holds a copy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Destroyed {
+    pub(crate) maildrop: u64,
+    pub(crate) copies: Vec<(u64, u32)>,
+}
+
+impl Destroyed {
+    /// The meta. `None` if there are more than a record can say.
+    pub(crate) fn encode(&self) -> Option<Vec<u8>> {
+        let mut octets = Vec::with_capacity(self.copies.len().saturating_mul(16));
+        octets.extend_from_slice(&self.maildrop.to_le_bytes());
+        octets.extend_from_slice(&u32::try_from(self.copies.len()).ok()?.to_le_bytes());
+        octets.extend_from_slice(&[0; 4]);
+        for (id, segment) in &self.copies {
+            octets.extend_from_slice(&id.to_le_bytes());
+            octets.extend_from_slice(&segment.to_le_bytes());
+            octets.extend_from_slice(&[0; 4]);
+        }
+        u32::try_from(octets.len()).ok()?;
+        Some(octets)
+    }
+
+    /// What a meta says. `None` if it is not right.
+    pub(crate) fn decode(meta: &[u8]) -> Option<Self> {
+        let mut fields = Fields(meta);
+        let (maildrop, count) = (fields.u64()?, usize::try_from(fields.u32()?).ok()?);
+        fields.u32()?;
+        if fields.0.len() != count.checked_mul(16)? {
+            return None;
+        }
+        let mut copies = Vec::with_capacity(count);
+        for _ in 0..count {
+            copies.push((fields.u64()?, fields.u32()?));
+            fields.u32()?;
+        }
+        Some(Self { maildrop, copies })
+    }
+}
+
+/// The epoch that a meta says.
+pub(crate) fn epoch(meta: &[u8]) -> Option<u32> {
+    meta.try_into().ok().map(u32::from_le_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    // FORMAT.md, Recipients
+    #[test]
+    fn recipients_are_as_the_format_says() {
+        let row = RecipientRow { id: 1, maildrop: 2, prefix: b"A: b\r\n", uidl: b"old" };
+        let meta = Recipients::new(Some(9), &[row]).unwrap().octets;
+        assert_eq!(
+            meta,
+            b"\x09\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\
+              \x01\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x06\0\0\0\x03\0\0\0A: b\r\nold"
+        );
+    }
+
+    // FORMAT.md, DESTROY
+    #[test]
+    fn destroyed_ones_are_as_the_format_says() {
+        let destroyed = Destroyed { maildrop: 2, copies: vec![(1, 7)] };
+        assert_eq!(
+            destroyed.encode().unwrap(),
+            b"\x02\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x07\0\0\0\0\0\0\0"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn decoding_undoes_encoding(
+            file_id in any::<Option<u64>>(),
+            rows in vec((any::<u64>(), any::<u64>(), vec(any::<u8>(), 0..9), vec(any::<u8>(), 0..5)), 1..5),
+            copies in vec(any::<(u64, u32)>(), 0..9),
+        ) {
+            let row = |(_, maildrop, prefix, uidl): &'_ (u64, u64, Vec<u8>, Vec<u8>)| {
+                (*maildrop, prefix.clone(), uidl.clone())
+            };
+            let without: Vec<_> = rows.iter().map(row).collect();
+            let wanted: Vec<_> = rows.iter().zip(&without)
+                .map(|((id, ..), (maildrop, prefix, uidl))| {
+                    RecipientRow { id: *id, maildrop: *maildrop, prefix, uidl }
+                })
+                .collect();
+            let blank: Vec<_> = wanted.iter().map(|row| RecipientRow { id: 0, ..*row }).collect();
+            let mut made = Recipients::new(file_id, &blank).unwrap();
+            made.set_ids(&wanted.iter().map(|row| row.id).collect::<Vec<_>>());
+            prop_assert_eq!(recipients(&made.octets, file_id.is_some()), Some((file_id, wanted)));
+
+            let destroyed = Destroyed { maildrop: 3, copies };
+            prop_assert_eq!(Destroyed::decode(&destroyed.encode().unwrap()), Some(destroyed));
+        }
+
+        // Whatever the octets, an answer and no panic; no room is made for what is not there.
+        #[test]
+        fn hostile_octets_are_survived(octets in vec(any::<u8>(), 0..60), big in any::<bool>()) {
+            if let Some((_, rows)) = recipients(&octets, big) {
+                prop_assert!(rows.len() * ROW_OCTETS <= octets.len());
+            }
+            let _ = Destroyed::decode(&octets);
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! What the log says and the index does not know yet, in memory.
+
+use std::collections::btree_map::{BTreeMap, Entry as Place};
+use std::collections::HashMap;
+
+use crate::log::entry::Entry;
+
+/// Changes to maildrops since the index was brought up to date.
+#[derive(Debug, Default)]
+pub(crate) struct Overlay {
+    maildrops: HashMap<u64, BTreeMap<u64, Change>>,
+    bigs: BTreeMap<(u32, u32), BigFile>,
+    changes: usize,
+}
+
+/// What became of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// It is there; with its unique-id, if that is not native.
+    Added(Entry, Vec<u8>),
+    /// It is gone, for good.
+    Destroyed,
+}
+
+/// A body with a file of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BigFile {
+    pub(crate) file_id: u64,
+    /// How many messages it is the body of.
+    pub(crate) live: u64,
+}
+
+impl Overlay {
+    /// A message, or a later copy of it. One that is gone stays gone: that it was destroyed may
+    /// be read before that it was added.
+    pub(crate) fn add(&mut self, maildrop: u64, entry: Entry, uidl: &[u8]) {
+        match self.maildrops.entry(maildrop).or_default().entry(entry.id) {
+            Place::Occupied(place) if *place.get() == Change::Destroyed => {}
+            Place::Occupied(mut place) => {
+                place.insert(Change::Added(entry, uidl.to_vec()));
+            }
+            Place::Vacant(place) => {
+                place.insert(Change::Added(entry, uidl.to_vec()));
+                self.changes = self.changes.saturating_add(1);
+            }
+        }
+    }
+
+    /// The record at this place has its body in a file.
+    pub(crate) fn add_big(&mut self, at: (u32, u32), file_id: u64, live: u64) {
+        self.bigs.insert(at, BigFile { file_id, live });
+    }
+
+    /// A message is gone.
+    pub(crate) fn destroy(&mut self, maildrop: u64, id: u64) {
+        let before = self.maildrops.entry(maildrop).or_default().insert(id, Change::Destroyed);
+        self.changes = self.changes.saturating_add(usize::from(before.is_none()));
+    }
+
+    /// How many changes there are.
+    pub(crate) const fn changes(&self) -> usize {
+        self.changes
+    }
+
+    /// All maildrops that changed, each with its changes in the order of ids.
+    pub(crate) fn maildrops(&self) -> impl Iterator<Item = (u64, &BTreeMap<u64, Change>)> {
+        self.maildrops.iter().map(|(maildrop, changes)| (*maildrop, changes))
+    }
+
+    /// The records that have their bodies in files.
+    pub(crate) fn bigs(&self) -> impl Iterator<Item = ((u32, u32), BigFile)> {
+        self.bigs.iter().map(|(at, big)| (*at, *big))
+    }
+
+    /// The unique-id of a message, if it is not native and known here.
+    pub(crate) fn uidl(&self, maildrop: u64, id: u64) -> Option<&[u8]> {
+        match self.maildrops.get(&maildrop)?.get(&id)? {
+            Change::Added(_, uidl) if !uidl.is_empty() => Some(uidl),
+            _ => None,
+        }
+    }
+
+    /// What a maildrop holds, from what the index says: both in the order of ids. What is known
+    /// here wins; so it does not matter whether the index knows it by now.
+    pub(crate) fn applied_to(&self, maildrop: u64, indexed: Vec<Entry>) -> Vec<Entry> {
+        let Some(changes) = self.maildrops.get(&maildrop) else { return indexed };
+        let mut merged = Vec::with_capacity(indexed.len().saturating_add(changes.len()));
+        let mut indexed = indexed.into_iter().peekable();
+        for (id, change) in changes {
+            while let Some(entry) = indexed.next_if(|entry| entry.id < *id) {
+                merged.push(entry);
+            }
+            indexed.next_if(|entry| entry.id == *id);
+            if let Change::Added(entry, _) = change {
+                merged.push(*entry);
+            }
+        }
+        merged.extend(indexed);
+        merged
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    fn entry(id: u64, place: u32) -> Entry {
+        Entry { id, octets: 1, segment: 1, place, recipient: 0, flags: 0 }
+    }
+
+    #[test]
+    fn what_is_gone_stays_gone_in_whatever_order_it_is_read() {
+        let mut overlay = Overlay::default();
+        overlay.destroy(1, 5);
+        overlay.add(1, entry(5, 0), b"");
+        overlay.add(1, entry(6, 0), b"");
+        assert_eq!(overlay.applied_to(1, vec![entry(5, 0)]), [entry(6, 0)]);
+        assert_eq!(overlay.applied_to(2, vec![entry(5, 0)]), [entry(5, 0)], "another maildrop");
+    }
+
+    proptest! {
+        // The merge is the plain one: a map, changed one by one; doing it twice changes nothing.
+        #[test]
+        fn merging_is_the_reference(
+            indexed in vec(0_u64..20, 0..12),
+            changes in vec((0_u64..25, any::<bool>()), 0..12),
+        ) {
+            let mut reference: BTreeMap<u64, Entry> =
+                indexed.iter().map(|id| (*id, entry(*id, 1))).collect();
+            let base: Vec<_> = reference.values().copied().collect();
+            let mut overlay = Overlay::default();
+            let mut gone = std::collections::HashSet::new();
+            for (id, add) in changes {
+                if add {
+                    overlay.add(7, entry(id, 2), b"");
+                    if !gone.contains(&id) {
+                        reference.insert(id, entry(id, 2));
+                    }
+                } else {
+                    overlay.destroy(7, id);
+                    gone.insert(id);
+                    reference.remove(&id);
+                }
+            }
+            let wanted: Vec<_> = reference.into_values().collect();
+            let merged = overlay.applied_to(7, base);
+            prop_assert_eq!(&merged, &wanted);
+            prop_assert_eq!(&overlay.applied_to(7, merged), &wanted);
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! What can be set about a log store.
+
+/// What can be set about a log store.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How many shards a new store gets, 1 to 256, each with a writer of its own. A store that
+    /// exists keeps the number it was made with.
+    pub shards: u16,
+    /// How large a segment becomes before the next is begun, in octets.
+    pub segment_octets: u64,
+    /// How much room is allocated ahead of the records, in octets.
+    pub ahead_octets: u64,
+    /// A body that is longer than this, in octets, gets a file of its own.
+    pub big_octets_min: usize,
+    /// How much may wait for a writer, in octets, before more is refused.
+    pub queue_octets_max: usize,
+    /// How much is logged, in octets, before the index is brought up to date; all of that is
+    /// read again after a crash.
+    pub checkpoint_octets: u64,
+    /// The same in messages added and removed: these are in memory until then.
+    pub checkpoint_messages: usize,
+    /// Room that a shard keeps for deletions on a full disk, in octets.
+    pub reserve_octets: u64,
+    /// How much of a shard's index is kept in memory, in octets.
+    pub index_cache_octets: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            shards: 2,
+            segment_octets: 128 << 20,
+            ahead_octets: 16 << 20,
+            big_octets_min: 1 << 20,
+            queue_octets_max: 256 << 20,
+            checkpoint_octets: 64 << 20,
+            checkpoint_messages: 16_384,
+            reserve_octets: 4 << 20,
+            index_cache_octets: 64 << 20,
+        }
+    }
+}
