@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::logging;
+use crate::logging::{self, LevelHandle};
 use crate::output::{Failure, Output};
 use crate::runtime;
 use crate::settings::log::{LogFormat, LogLevel};
@@ -34,15 +34,19 @@ pub(crate) struct Args {
 /// Runs until SIGINT or SIGTERM, or until the command ends.
 pub(crate) fn run(args: &Args, output: Output) -> Result<ExitCode, Failure> {
     let folder = Folder::make(args.dir.as_deref())?;
-    // Beside a command, its own output is what matters.
-    let level = if args.command.is_empty() { LogLevel::Info } else { LogLevel::Warn };
-    logging::start(LogFormat::Text, level)?;
-    let code = runtime::all_cores(run_in(args, &folder, output))??;
+    // Who gets ready has nothing to say yet, and beside a command its own output is what matters.
+    let level = logging::start(LogFormat::Text, LogLevel::Warn)?;
+    let code = runtime::all_cores(run_in(args, &folder, &level, output))??;
     folder.remove()?;
     Ok(code)
 }
 
-async fn run_in(args: &Args, folder: &Folder, output: Output) -> Result<ExitCode, Failure> {
+async fn run_in(
+    args: &Args,
+    folder: &Folder,
+    level: &LevelHandle,
+    output: Output,
+) -> Result<ExitCode, Failure> {
     let unheard = |error| Failure::new(format!("signals cannot be heard: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(unheard)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(unheard)?;
@@ -61,6 +65,7 @@ async fn run_in(args: &Args, folder: &Folder, output: Output) -> Result<ExitCode
         output.line(facts.instructions())?;
     }
     let mut child = if args.command.is_empty() {
+        level.set(LogLevel::Info);
         None
     } else {
         Some(Child::start(&args.command, &facts.environment())?)

@@ -160,3 +160,95 @@ fn syntax_problem(error: &toml::de::Error) -> Problem {
         _ => problem.help("a line is `name = \"text\"`, `name = 12` or `[table]`"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::settings::kinds::listener::At;
+    use crate::settings::log::LogFormat;
+    use crate::settings::reference;
+
+    fn document(text: &str) -> Document {
+        Document { path: PathBuf::from("/etc/restante/restante.toml"), text: text.to_owned() }
+    }
+
+    // rulings 13: "A complete one"
+    const COMPLETE: &str = r#"
+hostname = "mail.example.org"
+domains = ["example.org"]
+state = "/var/lib/restante"
+[tls]
+certificate = "/etc/ssl/mail.pem"
+key = "/etc/ssl/mail.key"
+[listen]
+pop3 = "[::]:110"
+pop3s = "[::]:995"
+lmtp = "unix:/run/restante/lmtp.sock"
+"#;
+
+    #[test]
+    fn the_complete_configuration_of_the_rulings_is_read() {
+        let reading = read(&document(COMPLETE));
+        assert!(reading.findings.problems.is_empty(), "{:?}", reading.findings.problems);
+        let settings = reading.settings().unwrap();
+        assert_eq!(settings.site.hostname, "mail.example.org");
+        assert_eq!(settings.site.domains, ["example.org"]);
+        assert_eq!(settings.site.lock_wait, Duration::from_secs(3));
+        assert_eq!(settings.tls.unwrap().key, PathBuf::from("/etc/ssl/mail.key"));
+        assert_eq!(settings.listen.pop3s[0].at, At::Tcp("[::]:995".parse().unwrap()));
+        let lmtp = At::Unix { path: "/run/restante/lmtp.sock".into(), mode: 0o660 };
+        assert_eq!(settings.listen.lmtp[0].at, lmtp);
+        assert!(settings.listen.smtp.is_empty());
+        assert_eq!(settings.timeouts.idle, Duration::from_secs(630));
+        assert_eq!(settings.log.format, LogFormat::Auto);
+        // The well-known state has the well-known socket; any other has its own.
+        let paths = settings.site.control_paths();
+        assert_eq!(paths[0], PathBuf::from("/run/restante/control.sock"));
+        let elsewhere = COMPLETE.replace("/var/lib/restante", "mail");
+        let settings = read(&document(&elsewhere)).settings().unwrap();
+        assert_eq!(
+            settings.site.control_paths(),
+            [PathBuf::from("/etc/restante/mail/control.sock")]
+        );
+    }
+
+    fn shown(text: &str) {
+        let document = document(text);
+        let problems = read(&document).findings.problems;
+        let report = Report::new(&document, problems);
+        let _ = (report.render(true), report.render(false), report.json());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        // C1: whatever the file holds, it is answered, not a panic
+        #[test]
+        fn any_text_is_answered(text in "\\PC{0,200}|[ -~\n\t\r\u{0}\u{1b}\u{301}\u{202e}é東]{0,200}") {
+            shown(&text);
+        }
+
+        #[test]
+        fn any_octets_that_are_text_are_answered(octets in prop::collection::vec(any::<u8>(), 0..200)) {
+            shown(&String::from_utf8_lossy(&octets));
+        }
+
+        // A good file with one piece cut out and another put in.
+        #[test]
+        fn a_damaged_configuration_is_answered(
+            at in 0usize..4000,
+            cut in 0usize..40,
+            put in "[\\[\\]{}=\"'#,.\n 0-9a-zé\u{7f}]{0,8}",
+        ) {
+            let whole = reference::example().replace("\n#", "\n");
+            let start = whole.floor_char_boundary(at.min(whole.len()));
+            let end = whole.floor_char_boundary((start + cut).min(whole.len()));
+            shown(&format!("{}{put}{}", &whole[..start], &whole[end..]));
+        }
+    }
+}

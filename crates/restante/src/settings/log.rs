@@ -41,18 +41,6 @@ pub(crate) enum LogLevel {
     Debug,
 }
 
-impl LogLevel {
-    /// Its name.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warn => "warn",
-            Self::Info => "info",
-            Self::Debug => "debug",
-        }
-    }
-}
-
 impl Log {
     /// The table.
     pub(crate) const NAME: &'static str = "log";

@@ -1,5 +1,6 @@
 //! Writes the reference and the example of all settings, from their definitions.
 
+use std::fmt::Write;
 use std::path::PathBuf;
 
 use crate::settings::definition::{Definition, Otherwise};
@@ -36,7 +37,8 @@ pub(crate) fn markdown() -> String {
             "" => "The top of the file".to_owned(),
             name => format!("`[{name}]`"),
         };
-        page.push_str(&format!("\n## {title}\n\n{}\n", section.meaning));
+        // Writing to a String cannot fail.
+        let _ = write!(page, "\n## {title}\n\n{}\n", section.meaning);
         if section.optional {
             page.push_str("\nThis table may be left out.\n");
         }
@@ -57,7 +59,8 @@ pub(crate) fn example() -> String {
     for section in sections() {
         file.push('\n');
         if !section.name.is_empty() {
-            file.push_str(&format!("[{}]\n", section.name));
+            // Writing to a String cannot fail.
+            let _ = writeln!(file, "[{}]", section.name);
         }
         file.push_str(&comment(section.meaning));
         for setting in &section.settings {
@@ -70,7 +73,7 @@ pub(crate) fn example() -> String {
             file.push('\n');
             file.push_str(&comment(meaning));
             file.push_str(&comment(&format!("Takes {}.", setting.takes)));
-            file.push_str(&format!("{mark}{name} = {}{remark}\n", otherwise.sample()));
+            let _ = writeln!(file, "{mark}{name} = {}{remark}", otherwise.sample());
         }
     }
     file
@@ -118,7 +121,7 @@ mod tests {
 
     #[test]
     fn the_example_is_a_configuration() {
-        assert_eq!(errors(&example()), [String::new(); 0]);
+        assert_eq!(errors(&example()), Vec::<String>::new());
     }
 
     // Every default and every example is a value that its own setting takes.
@@ -132,6 +135,6 @@ mod tests {
             })
             .fold(String::new(), |text, line| text + line + "\n");
         assert!(uncommented.contains("\nlogin_delay = "));
-        assert_eq!(errors(&uncommented), [String::new(); 0]);
+        assert_eq!(errors(&uncommented), Vec::<String>::new());
     }
 }

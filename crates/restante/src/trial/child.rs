@@ -7,7 +7,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitCode, ExitStatus};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use rustix::termios::tcsetpgrp;
 use tokio::time::timeout;
 
@@ -15,6 +15,8 @@ use crate::output::Failure;
 
 /// How long a command may take to stop before it is made to.
 const GRACE: Duration = Duration::from_secs(5);
+/// How long what it left behind may take.
+const GRACE_OF_THE_REST: Duration = Duration::from_secs(1);
 /// What shells answer for a command that cannot be run, and for one that is not found.
 const CANNOT_RUN: u8 = 126;
 const NOT_FOUND: u8 = 127;
@@ -64,11 +66,23 @@ impl Child {
     /// Passes a signal on to all of it, and waits until it has ended.
     pub(crate) async fn stop(mut self, signal: Signal) -> Result<ExitCode, Failure> {
         self.tell(signal);
-        if let Ok(code) = timeout(GRACE, self.ended()).await {
-            return code;
-        }
+        let ended = timeout(GRACE, self.ended()).await;
+        // What the command left behind may not have heard: shells start background commands
+        // with SIGINT ignored.
+        self.tell(Signal::TERM);
+        let _ = timeout(GRACE_OF_THE_REST, self.none_left()).await;
         self.tell(Signal::KILL);
-        self.ended().await
+        match ended {
+            Ok(code) => code,
+            Err(_) => self.ended().await,
+        }
+    }
+
+    async fn none_left(&self) {
+        let mut pause = tokio::time::interval(Duration::from_millis(20));
+        while self.group.is_some_and(|group| test_kill_process_group(group).is_ok()) {
+            pause.tick().await;
+        }
     }
 
     fn tell(&self, signal: Signal) {

@@ -125,7 +125,7 @@ List the messages, then read the first:
   curl --cacert {ca} --ssl-reqd --user {USER}:{password} pop3://localhost:{pop3_port}/
 
 Send one in:
-  printf 'Subject: hello\\n\\nA first message.\\n' | curl --upload-file - \\
+  printf 'Subject: hello\\n\\nA first message.\\n' | curl --crlf --upload-file - \\
     --mail-from me@localhost --mail-rcpt {USER}@localhost smtp://{smtp}
 
 Speak POP3 yourself:

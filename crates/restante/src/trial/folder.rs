@@ -1,9 +1,9 @@
 //! The folder of a trial: certificate, configuration, account; and its end.
 
 use std::fmt::Write as _;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, OpenOptions, Permissions};
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -37,16 +37,18 @@ impl Folder {
         let cannot = |path: &Path, error: std::io::Error| {
             Failure::new(format!("cannot make the folder {}: {error}", path.display()))
         };
-        let (path, temporary) = match dir {
-            Some(dir) => {
-                fs::create_dir_all(dir).map_err(|error| cannot(dir, error))?;
-                (fs::canonicalize(dir).map_err(|error| cannot(dir, error))?, None)
-            }
-            None => {
-                let temporary = tempfile::Builder::new().prefix("restante-try-").tempdir();
-                let temporary = temporary.map_err(|error| cannot(&std::env::temp_dir(), error))?;
-                (temporary.path().to_owned(), Some(temporary))
-            }
+        let (path, temporary) = if let Some(dir) = dir {
+            fs::create_dir_all(dir).map_err(|error| cannot(dir, error))?;
+            (fs::canonicalize(dir).map_err(|error| cannot(dir, error))?, None)
+        } else {
+            // Other users may come for the authority's certificate; the key and the state are
+            // ours alone.
+            let temporary = tempfile::Builder::new()
+                .prefix("restante-try-")
+                .permissions(Permissions::from_mode(0o755))
+                .tempdir()
+                .map_err(|error| cannot(&std::env::temp_dir(), error))?;
+            (temporary.path().to_owned(), Some(temporary))
         };
         let new = !path.join(CONFIG).exists();
         let folder = Self { path, temporary, new };

@@ -1,6 +1,7 @@
 //! The sample messages of `restante try`: those of `tests/messages`, and a large one that is made.
 
 use std::borrow::Cow;
+use std::fmt::Write;
 
 /// A message to deliver.
 #[derive(Debug)]
@@ -48,11 +49,8 @@ fn large() -> Vec<u8> {
         let turn = usize::try_from((state >> 16) & 63).unwrap_or(0);
         let (before, after) = ALPHABET.split_at_checked(turn).unwrap_or((ALPHABET, ""));
         let dot = if number.is_multiple_of(100) { "." } else { "" };
-        text.push_str(dot);
-        text.push_str(&format!("{number:06} "));
-        text.push_str(after);
-        text.push_str(before);
-        text.push_str("\r\n");
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{dot}{number:06} {after}{before}\r\n");
     }
     text.into_bytes()
 }

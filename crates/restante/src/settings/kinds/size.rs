@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn what_is_shown_is_what_is_read() {
         for text in ["1TiB", "1536B", "50MiB", "1025B", "0B"] {
-            assert_eq!(show(parse_text("x", text).unwrap()), text.replace("1536B", "1536B"));
+            assert_eq!(show(parse_text("x", text).unwrap()), text);
         }
     }
 }
