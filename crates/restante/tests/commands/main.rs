@@ -1,0 +1,7 @@
+//! The commands on accounts and mail: the real binary over a configuration in a temporary
+//! folder, with the server stopped and running.
+
+mod account;
+mod deliver;
+mod maildrop;
+mod site;

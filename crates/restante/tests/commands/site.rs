@@ -1,0 +1,175 @@
+//! A configuration in a temporary folder, and the real binary over it, running or not.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+/// Longer than anything here takes; only a hang meets it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A site of its own: `example.org`, state and sockets in a temporary folder.
+pub(crate) struct Site {
+    folder: tempfile::TempDir,
+    server: Option<Child>,
+}
+
+/// What a command said.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Site {
+    /// A site that no server serves yet.
+    pub(crate) fn stopped() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().display();
+        let configuration = format!(
+            "hostname = \"mail.example.org\"\ndomains = [\"example.org\", \"example.net\"]\n\
+             state = \"{path}/state\"\n[listen]\npop3 = \"127.0.0.1:0\"\npop3s = \"off\"\n\
+             lmtp = \"unix:{path}/lmtp.sock\"\n"
+        );
+        std::fs::write(folder.path().join("restante.toml"), configuration).expect("written");
+        Self { folder, server: None }
+    }
+
+    /// A site that is served.
+    pub(crate) fn running() -> Self {
+        let mut site = Self::stopped();
+        site.start();
+        site
+    }
+
+    /// Both, for what must not make a difference.
+    pub(crate) fn both() -> [Self; 2] {
+        [Self::stopped(), Self::running()]
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn state(&self) -> PathBuf {
+        self.path().join("state")
+    }
+
+    /// Starts the server and waits until it says that it is ready (sd_notify).
+    pub(crate) fn start(&mut self) {
+        let notify = self.path().join("notify.sock");
+        let _ = std::fs::remove_file(&notify);
+        let socket = UnixDatagram::bind(&notify).expect("a socket to be told on");
+        socket.set_read_timeout(Some(PATIENCE)).expect("a limit");
+        let log = std::fs::File::create(self.path().join("serve.log")).expect("a log");
+        let server = self
+            .command(&["serve"])
+            .env("NOTIFY_SOCKET", &notify)
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("restante serve starts");
+        self.server = Some(server);
+        let mut message = [0; 512];
+        let told = socket.recv(&mut message).unwrap_or_else(|error| {
+            panic!("the server is not ready: {error}\n{}", self.log());
+        });
+        assert!(message[..told].starts_with(b"READY=1"), "{}", self.log());
+    }
+
+    /// Stops the server and waits for its end.
+    pub(crate) fn stop(&mut self) {
+        let Some(mut server) = self.server.take() else { return };
+        let pid = rustix::process::Pid::from_child(&server);
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        let _ = server.wait();
+    }
+
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.path().join("serve.log")).unwrap_or_default()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_restante"));
+        command
+            .args(arguments)
+            .env("RESTANTE_CONFIG", self.path().join("restante.toml"))
+            .env_remove("NOTIFY_SOCKET")
+            .env_remove("LISTEN_FDS");
+        command
+    }
+
+    /// Runs a command with nothing on standard input.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Said {
+        self.run_with(arguments, b"")
+    }
+
+    /// Runs a command with this on standard input.
+    pub(crate) fn run_with(&self, arguments: &[&str], input: &[u8]) -> Said {
+        let mut child = self
+            .command(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("restante runs");
+        let mut stdin = child.stdin.take().expect("piped");
+        let input = input.to_vec();
+        // A command that fails early does not read its input.
+        let feeding = std::thread::spawn(move || stdin.write_all(&input));
+        let Output { status, stdout, stderr } = child.wait_with_output().expect("it ends");
+        let _ = feeding.join();
+        Said {
+            code: status.code().expect("no signal ended it"),
+            out: String::from_utf8_lossy(&stdout).into_owned(),
+            err: String::from_utf8_lossy(&stderr).into_owned(),
+        }
+    }
+
+    /// Runs a command that has to succeed, and gives what it printed.
+    pub(crate) fn ok(&self, arguments: &[&str]) -> String {
+        self.ok_with(arguments, b"")
+    }
+
+    /// The same with input.
+    pub(crate) fn ok_with(&self, arguments: &[&str], input: &[u8]) -> String {
+        let said = self.run_with(arguments, input);
+        assert_eq!(said.code, 0, "{arguments:?}: {said:?}\n{}", self.log());
+        said.out
+    }
+
+    /// An account with the password `tanstaaf`; of `example.org` unless the name says another.
+    pub(crate) fn account(&self, name: &str) {
+        let name = if name.contains('@') { name.to_owned() } else { format!("{name}@example.org") };
+        self.ok_with(&["account", "add", &name, "--password-stdin"], b"tanstaaf\n");
+    }
+
+    /// The address of the POP3 listener, as `restante status` tells it.
+    pub(crate) fn pop3(&self) -> std::net::SocketAddr {
+        let status: serde_json::Value =
+            serde_json::from_str(&self.ok(&["status", "--json"])).expect("JSON");
+        let listeners = status["listeners"].as_array().expect("a list").clone();
+        let pop3 = listeners.iter().find(|one| one["service"] == "pop3").expect("one is pop3");
+        pop3["at"].as_str().expect("an address").parse().expect("an address")
+    }
+
+    /// Says these lines over POP3 and gives all that came back until the server closed.
+    pub(crate) fn pop3_dialogue(&self, lines: &[&str]) -> String {
+        let mut stream = std::net::TcpStream::connect(self.pop3()).expect("it listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a limit");
+        let mut answers = String::new();
+        for line in lines {
+            stream.write_all(format!("{line}\r\n").as_bytes()).expect("it reads");
+        }
+        stream.read_to_string(&mut answers).expect("it answers and closes");
+        answers
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
