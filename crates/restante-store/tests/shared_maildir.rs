@@ -407,6 +407,11 @@ async fn what_one_session_removes_another_still_reads() {
     assert!(open(&store).await.listing().is_empty());
     let kept = place.path("restante-removed");
     assert_eq!(names(&kept).len(), 2);
+    // What is kept is not believed when it has become another file.
+    for name in names(&kept) {
+        fs::write(kept.join(name), b"Subject: y\n\nBODY\n").unwrap();
+    }
+    assert!(matches!(reader.read(number(1)).await, Err(StoreError::Absent { .. })));
     drop(reader);
     // The last of them has gone: so do the messages, in the background.
     while !names(&kept).is_empty() {
