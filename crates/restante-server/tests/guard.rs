@@ -236,3 +236,44 @@ async fn dual_stack_inherited_and_unix_listeners() {
     handle.drain();
     running.await.unwrap();
 }
+
+/// Set in the process in which descriptors are to run out: it must not be anybody else's.
+const STARVED: &str = "RESTANTE_TEST_STARVED";
+
+// R3: no descriptors left: accepting goes on afterwards, and does not spin meanwhile
+#[tokio::test]
+async fn running_out_of_descriptors_is_survived() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+
+    if std::env::var_os(STARVED).is_none() {
+        let test = "guard::running_out_of_descriptors_is_survived";
+        let ended = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", test, "--nocapture"])
+            .env(STARVED, "1")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.success(), "{said}");
+        return;
+    }
+    let house = House::with(Plan { tls: false, ..Plan::default() }).await;
+    let open = std::fs::read_dir("/proc/self/fd").unwrap().count() as u64;
+    let mut limit = getrlimit(Resource::Nofile);
+    // Room for six clients, and for two of their connections at our end.
+    limit.current = Some(open + 8);
+    setrlimit(Resource::Nofile, limit).unwrap();
+    let mut clients = Vec::new();
+    while let Ok(stream) = std::net::TcpStream::connect(house.port(Service::Pop3)) {
+        stream.set_nonblocking(true).unwrap();
+        clients.push(crate::house::Peer::new(tokio::net::TcpStream::from_std(stream).unwrap()));
+    }
+    assert!(clients.len() >= 6, "{}", clients.len());
+    crate::house::until(|| house.number("restante_accept_failures_total") > 0).await;
+    let last = clients.split_off(clients.len() - 2);
+    drop(clients);
+    for mut client in last {
+        assert!(client.line().await.starts_with("+OK"));
+    }
+    let failures = house.number("restante_accept_failures_total");
+    assert!(failures < 100, "{failures} tries: it spins");
+}

@@ -1,5 +1,6 @@
 //! The server over real sockets, with stores in memory and a directory in a map.
 
+mod control;
 mod dialogs;
 mod guard;
 mod house;

@@ -1,6 +1,6 @@
 //! Sockets: how they are opened, spoken over, and kept secret.
 
-mod buffers;
+pub(crate) mod buffers;
 pub(crate) mod certificate;
 pub(crate) mod conn;
 pub mod listen;

@@ -7,6 +7,7 @@ use mail_wire::dot::{Stuffer, TopCut};
 use mail_wire::{Form, MessageNumber};
 use restante_store::{Body, Maildrop, Progress, StoreError};
 
+use crate::net::buffers;
 use crate::net::conn::{Connection, WriteError};
 
 /// How much is read at a time, and how much output is gathered before it is written.
@@ -40,7 +41,7 @@ impl Message {
     ) -> Result<Self, StoreError> {
         let octets = maildrop.listing().get(number).map_or(0, |entry| entry.octets.get());
         let mut body = maildrop.read(number).await?;
-        let mut slice = Vec::new();
+        let mut slice = buffers::output();
         let ended = body.read(&mut slice, SLICE_OCTETS).await? == Progress::Ended;
         Ok(Self { body, slice, ended, octets })
     }
@@ -84,5 +85,11 @@ impl Message {
         }
         stuffer.finish(&mut connection.output);
         Ok(())
+    }
+}
+
+impl Drop for Message {
+    fn drop(&mut self) {
+        buffers::recycle_output(std::mem::take(&mut self.slice));
     }
 }
