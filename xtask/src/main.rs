@@ -20,6 +20,7 @@
 )]
 
 mod ci;
+mod docs;
 mod fuzz;
 mod requirements;
 mod run;
@@ -41,6 +42,7 @@ The project's own checks.
                            for each number of rfc/requirements.txt, the tests that cite it
   cargo xtask fuzz [TARGET] [--seconds N]
                            run one fuzz target, or each, for so long (10 seconds)
+  cargo xtask docs         write the pages of docs/reference that come from definitions
   cargo xtask setup        install what the tests need
   cargo xtask help         this text
 
@@ -71,6 +73,7 @@ fn dispatch(arguments: &[String]) -> Result<bool, String> {
         "tidy" => no_more(rest).and_then(|()| tidy::run(&root)),
         "requirements" => requirements::run(&root, rest),
         "fuzz" => fuzz::run(&root, rest),
+        "docs" => no_more(rest).and_then(|()| docs::run(&root)),
         "setup" => no_more(rest).and_then(|()| setup::run(&root)),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
