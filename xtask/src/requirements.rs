@@ -176,14 +176,16 @@ fn cited(files: &[TextFile]) -> Cited {
 fn numbers_in(line: &str) -> Vec<String> {
     let mut found = Vec::new();
     // The elliptic curve of that name is no requirement.
-    if ["ECDSA", "ECDH", "curve"].iter().any(|word| line.contains(word)) {
-        return found;
-    }
+    let curve = |number: &str| {
+        matches!(number, "P-256" | "P-384" | "P-521")
+            && ["ECDSA", "ECDH ", "curve"].iter().any(|word| line.contains(word))
+    };
     for (position, _) in line.match_indices("P-") {
         let before = line.get(..position).and_then(|text| text.chars().next_back());
         let number = line.get(position..position.saturating_add(5)).unwrap_or_default();
         let after = line.get(position.saturating_add(5)..).and_then(|text| text.chars().next());
         if is_number(number)
+            && !curve(number)
             && !before.is_some_and(char::is_alphanumeric)
             && !after.is_some_and(|c| c.is_ascii_digit())
         {
@@ -228,7 +230,7 @@ mod tests {
     #[test]
     fn numbers_are_whole_words() {
         assert_eq!(numbers_in("P-001 XP-002 P-0031 (P-004)"), ["P-001", "P-004"]);
-        assert_eq!(numbers_in("an ECDSA key over P-256"), [""; 0]);
+        assert_eq!(numbers_in("P-127: an ECDSA key over P-256"), ["P-127"]);
         assert_eq!(numbers_in("P-140 to P-142"), ["P-140", "P-141", "P-142", "P-142"]);
     }
 }

@@ -3,12 +3,13 @@
 //! ```text
 //!   lexer ── source ── paths ── modules     what the files say
 //!                         │
-//!     manifests  imports  walls  shape  words     what they may not say
+//!     manifests  imports  walls  shape  words  links     what they may not say
 //! ```
 
 mod finding;
 mod imports;
 mod lexer;
+mod links;
 mod manifests;
 mod modules;
 mod paths;
@@ -50,6 +51,7 @@ fn all(files: &[TextFile]) -> Vec<Finding> {
     findings.extend(walls::check(&sources));
     findings.extend(shape::check(&sources));
     findings.extend(words::check(files, &sources));
+    findings.extend(links::check(files));
     findings.extend(
         requirements::check(files)
             .into_iter()

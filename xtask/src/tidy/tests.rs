@@ -250,3 +250,13 @@ fn dialogues_have_a_header() {
     assert_eq!(found(&[(path, "C: NOOP\n")]), one("dialogue", path));
     assert_eq!(found(&[(path, "# RFC 1939 §10, the example\nC: NOOP\n")]), []);
 }
+
+#[test]
+fn links_lead_somewhere() {
+    let page = "docs/guide/a.md";
+    let there = ("docs/b.md", "text");
+    let links = "[b](../b.md#place), [docs](../../docs), [out](https://example.org/x), [c](#d)";
+    assert_eq!(found(&[(page, links), there]), []);
+    assert_eq!(found(&[(page, "[b](b.md)"), there]), one("link", page));
+    assert_eq!(found(&[(page, "```\n[b](b.md)\n```"), there]), []);
+}
