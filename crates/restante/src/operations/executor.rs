@@ -38,7 +38,11 @@ pub(crate) struct Running {
 
 impl Executor {
     /// Over a directory and a store.
-    pub(crate) fn new(manage: Arc<dyn Manage>, store: Arc<dyn Store>, bind: Option<BindMaildir>) -> Self {
+    pub(crate) fn new(
+        manage: Arc<dyn Manage>,
+        store: Arc<dyn Store>,
+        bind: Option<BindMaildir>,
+    ) -> Self {
         let maildrops = Maildrops::new(Arc::clone(&manage), store);
         Self { manage, maildrops, bind, running: None }
     }
