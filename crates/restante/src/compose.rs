@@ -1,5 +1,6 @@
 //! The one place that names every backend: from settings to what runs.
 
+use std::fmt::Display;
 use std::fs::DirBuilder;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
@@ -81,6 +82,20 @@ impl Backends {
 /// What does the commands' acts on files that no server has open.
 pub(crate) async fn executor(settings: &Settings) -> Result<Executor, Failure> {
     Ok(Backends::open(settings).await?.executor())
+}
+
+/// What is not wrong with the accounts but will surprise, a sentence each. Nothing where there
+/// are no accounts yet; the failure is that of files that cannot be opened.
+pub(crate) async fn concerns(settings: &Settings) -> Result<Vec<String>, Failure> {
+    let path = settings.site.state.join(ACCOUNTS);
+    if !path.is_file() {
+        return Ok(Vec::new());
+    }
+    let unknown =
+        |error: &dyn Display| Failure::new(format!("the accounts cannot be looked at: {error}"));
+    let accounts =
+        Accounts::open(&path, directory_settings(settings)).map_err(|error| unknown(&error))?;
+    accounts.concerns().await.map_err(|error| unknown(&error))
 }
 
 /// The server's settings; sockets from systemd take the place of what is written.

@@ -5,8 +5,11 @@ mod certificate;
 mod folders;
 mod ports;
 
+use std::os::unix::net::UnixStream;
+
 use restante_server::net::service::Service;
 
+use crate::compose::concerns;
 use crate::settings::document::Document;
 use crate::settings::load::{Settings, read};
 use crate::settings::problem::{Problem, Severity};
@@ -45,9 +48,33 @@ pub(crate) fn check<'d>(document: &'d Document, inherited: &[Service]) -> Checke
     Checked { settings: settings.filter(|_| !report.has(Severity::Error)), report }
 }
 
+/// What the accounts have to say about a configuration, while no server has them open: it says
+/// so itself when it starts.
+pub(crate) async fn accounts(document: &Document, settings: &Settings) -> Vec<Problem> {
+    if is_served(settings) {
+        return Vec::new();
+    }
+    let concerns = match concerns(settings).await {
+        Ok(concerns) => concerns,
+        Err(failure) => vec![failure.to_string()],
+    };
+    let places = read(document).findings.places;
+    let placed = |concern: String| {
+        let name = if concern.contains("postmaster") { "intake.postmaster" } else { "state" };
+        let place = places.get(name).or_else(|| places.get("domains")).cloned();
+        Problem::warning(concern).at(place)
+    };
+    concerns.into_iter().map(placed).collect()
+}
+
+/// Whether a server runs on this configuration's state.
+fn is_served(settings: &Settings) -> bool {
+    settings.site.control_paths().iter().any(|path| UnixStream::connect(path).is_ok())
+}
+
 fn facts(settings: &Settings, places: &Places, inherited: &[Service]) -> Vec<Problem> {
     let mut problems = certificate::problems(settings, places);
     problems.extend(folders::problems(settings, places));
-    problems.extend(ports::problems(settings, places, inherited));
+    problems.extend(ports::problems(settings, places, inherited, is_served(settings)));
     problems
 }

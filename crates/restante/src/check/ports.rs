@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use restante_server::net::service::Service;
 
-use crate::settings::kinds::listener::{At, ListenerSetting};
+use crate::settings::kinds::listener::At;
 use crate::settings::load::Settings;
 use crate::settings::problem::Problem;
 use crate::settings::reader::Places;
@@ -15,12 +15,8 @@ pub(super) fn problems(
     settings: &Settings,
     places: &Places,
     inherited: &[Service],
+    running: bool,
 ) -> Vec<Problem> {
-    let running = settings
-        .site
-        .control_paths()
-        .iter()
-        .any(|path| std::os::unix::net::UnixStream::connect(path).is_ok());
     let mut problems = Vec::new();
     let mut seen: Vec<(SocketAddr, &str)> = Vec::new();
     for (name, listener) in settings.listen.all() {
@@ -31,7 +27,7 @@ pub(super) fn problems(
             continue;
         }
         let found = twice(address, name, &seen)
-            .or_else(|| lmtp(name, listener, settings, address))
+            .or_else(|| lmtp(name, settings, address))
             .or_else(|| (!running).then(|| taken(address)).flatten());
         problems.extend(found.map(|problem| problem.at(places.get(name).cloned())));
         seen.push((address, name));
@@ -44,12 +40,7 @@ fn twice(address: SocketAddr, name: &str, seen: &[(SocketAddr, &str)]) -> Option
     Some(Problem::error(format!("`{name}` and `{other}` both want {address}")))
 }
 
-fn lmtp(
-    name: &str,
-    _listener: &ListenerSetting,
-    settings: &Settings,
-    address: SocketAddr,
-) -> Option<Problem> {
+fn lmtp(name: &str, settings: &Settings, address: SocketAddr) -> Option<Problem> {
     if name != "listen.lmtp" {
         return None;
     }

@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use crate::check::check;
+use crate::check::{Checked, accounts, check};
 use crate::output::{Failure, Output};
+use crate::runtime;
 use crate::settings::document::Document;
 use crate::settings::locate::{ConfigArg, absent};
 use crate::settings::problem::Severity;
@@ -39,7 +40,10 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<ExitCode, Failure> {
         return Err(absent(&path));
     }
     let document = Document::read(&path)?;
-    let report = check(&document, &[]).report;
+    let Checked { settings, mut report } = check(&document, &[]);
+    if let Some(settings) = settings {
+        report = report.and(runtime::block_on(accounts(&document, &settings))?);
+    }
     let errors = report.has(Severity::Error);
     let warnings = report.has(Severity::Warning);
     if args.json {

@@ -54,6 +54,9 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<ExitCode, Failure> {
     let level = logging::start(args.log.unwrap_or(settings.log.format), settings.log.level)?;
     runtime::all_cores(async {
         let started = start(&settings, inherited, false).await?;
+        for concern in started.backends.manage.concerns().await.unwrap_or_default() {
+            tracing::warn!("{concern}");
+        }
         serve(started, Reloader { document, level }).await
     })?
 }

@@ -32,6 +32,13 @@ impl<'d> Report<'d> {
         Self { document, problems }
     }
 
+    /// With these, too.
+    #[must_use]
+    pub(crate) fn and(mut self, problems: Vec<Problem>) -> Self {
+        self.problems.extend(problems);
+        Self::new(self.document, self.problems)
+    }
+
     /// Whether nothing is wrong.
     pub(crate) fn is_empty(&self) -> bool {
         self.problems.is_empty()

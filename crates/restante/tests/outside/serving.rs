@@ -1,7 +1,5 @@
 //! `restante serve` and `check` from outside, over the folder that a trial leaves behind.
 
-mod pop3;
-
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
@@ -11,14 +9,10 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use pop3::Pop3;
 use tempfile::TempDir;
 
-fn restante(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_restante"));
-    command.args(arguments).env_remove("RESTANTE_CONFIG").stdin(Stdio::null());
-    command
-}
+use crate::pop3::Pop3;
+use crate::program::restante;
 
 /// A folder with certificate, account and mail, as `restante try --dir` leaves it, and the
 /// account's password.
@@ -92,7 +86,7 @@ fn without_a_configuration_it_explains_in_five_lines() {
     assert_eq!(explanation.lines().count(), 5, "{said}");
     assert!(hint.contains("restante check"));
     // What it says to write is read without a complaint about its form.
-    let written: String = explanation.lines().skip(1).map(|line| format!("{line}\n")).collect();
+    let written = explanation.lines().skip(1).collect::<Vec<_>>().join("\n");
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("restante.toml");
     fs::write(&config, written).unwrap();
@@ -177,7 +171,13 @@ fn check_finds_what_is_wrong_on_this_machine() {
     let (code, said) = check(&["--strict"]);
     assert_eq!((code, said.contains("nothing is wrong")), (Some(0), true), "{said}");
 
+    // security D24: who reads the postmaster's mail
     let good = fs::read_to_string(&config).unwrap();
+    fs::write(&config, good.replace("postmaster = \"demo\"", "")).unwrap();
+    let (code, said) = check(&["--strict"]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("mail for postmaster@localhost leads nowhere"), "{said}");
+
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     fs::write(

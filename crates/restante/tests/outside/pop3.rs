@@ -4,13 +4,13 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 
 /// A session that has logged in.
-pub struct Pop3 {
+pub(crate) struct Pop3 {
     stream: BufReader<TcpStream>,
 }
 
 impl Pop3 {
     /// Logs in without TLS.
-    pub fn log_in(address: &str, user: &str, password: &str) -> Self {
+    pub(crate) fn log_in(address: &str, user: &str, password: &str) -> Self {
         let stream = TcpStream::connect(address).expect("the server listens");
         let mut session = Self { stream: BufReader::new(stream) };
         session.positive();
@@ -20,19 +20,19 @@ impl Pop3 {
     }
 
     /// How many messages STAT counts.
-    pub fn messages(&mut self) -> usize {
+    pub(crate) fn messages(&mut self) -> usize {
         let reply = self.ask("STAT");
         reply.split(' ').nth(1).unwrap().parse().unwrap()
     }
 
     /// What LIST says of a message.
-    pub fn size(&mut self, number: usize) -> usize {
+    pub(crate) fn size(&mut self, number: usize) -> usize {
         let reply = self.ask(&format!("LIST {number}"));
         reply.split(' ').nth(2).unwrap().parse().unwrap()
     }
 
     /// A whole message, unstuffed.
-    pub fn retrieve(&mut self, number: usize) -> Vec<u8> {
+    pub(crate) fn retrieve(&mut self, number: usize) -> Vec<u8> {
         self.ask(&format!("RETR {number}"));
         let mut message = Vec::new();
         loop {
@@ -48,12 +48,12 @@ impl Pop3 {
     }
 
     /// Marks a message.
-    pub fn delete(&mut self, number: usize) {
+    pub(crate) fn delete(&mut self, number: usize) {
         self.ask(&format!("DELE {number}"));
     }
 
     /// Ends the session.
-    pub fn quit(mut self) {
+    pub(crate) fn quit(mut self) {
         self.ask("QUIT");
     }
 

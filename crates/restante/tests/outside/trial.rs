@@ -1,20 +1,14 @@
 //! `restante try` from outside: what it prints, what it sets, how it ends.
 
-mod pop3;
-
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use pop3::Pop3;
 use serde_json::Value;
 
-fn restante(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_restante"));
-    command.args(arguments).env_remove("RESTANTE_CONFIG").stdin(Stdio::null());
-    command
-}
+use crate::pop3::Pop3;
+use crate::program::restante;
 
 /// A trial that runs, told to stop when the test is over however it ends.
 struct Trial {

@@ -1,0 +1,6 @@
+//! `restante try`, `serve` and `check` from outside: as processes, over sockets.
+
+mod pop3;
+mod program;
+mod serving;
+mod trial;
