@@ -67,6 +67,7 @@ fn password_from(input: impl BufRead) -> Result<Secret<String>, Failure> {
         .map_err(|_| Failure::new("the password on standard input is not UTF-8"))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
 fn unreadable(error: io::Error) -> Failure {
     Failure::new(format!("standard input cannot be read: {error}"))
 }

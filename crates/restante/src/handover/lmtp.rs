@@ -1,5 +1,6 @@
 //! A small blocking LMTP client (RFC 2033): one mail transaction, then QUIT.
 
+use std::fmt::Write as _;
 use std::io::{self, BufRead, BufReader, Read, Write};
 
 use mail_wire::dot::Stuffer;
@@ -121,7 +122,8 @@ impl<S: Read + Write> Conversation<S> {
         let mut command = format!("MAIL FROM:<{}>", envelope.sender);
         if extensions.has("SIZE") {
             // RFC 1870 §6: line ends count as CRLF, stuffing does not count.
-            command.push_str(&format!(" SIZE={}", message.text().len()));
+            // Writing to a String cannot fail.
+            let _ = write!(command, " SIZE={}", message.text().len());
         }
         if extensions.has("8BITMIME") && message.is_eight_bit() {
             command.push_str(" BODY=8BITMIME");

@@ -63,6 +63,7 @@ pub(crate) struct Totals {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Snapshot {
     /// Its number, for the requests that read it.
+    #[expect(clippy::struct_field_names, reason = "requests call it so")]
     pub(crate) snapshot: u64,
     /// Whose; null where the account is removed.
     pub(crate) account: Option<String>,

@@ -93,7 +93,10 @@ impl Executor {
             Request::MaildropRead { snapshot, number, offset } => {
                 value(self.maildrops.read(snapshot, number, offset).await?)
             }
-            Request::MaildropClose { snapshot } => value(self.maildrops.close(snapshot)),
+            Request::MaildropClose { snapshot } => {
+                self.maildrops.close(snapshot);
+                value(())
+            }
             Request::MaildropDestroy { maildrop } => value(self.maildrops.destroy(maildrop).await?),
         }
     }

@@ -140,6 +140,7 @@ pub(crate) enum Whose {
 }
 
 /// The socket is read by the same user or by root alone (`rulings` 14).
+#[expect(clippy::ref_option, reason = "the shape that serde wants")]
 fn expose<S: Serializer>(secret: &Option<Secret<String>>, to: S) -> Result<S::Ok, S::Error> {
     secret.as_ref().map(Secret::expose).serialize(to)
 }

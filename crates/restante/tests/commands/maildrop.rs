@@ -119,9 +119,9 @@ fn an_mbox_holds_the_same_messages_for_python() {
 fn unquoted(octets: &[u8]) -> Vec<u8> {
     let mut plain = Vec::new();
     for line in octets.split_inclusive(|&octet| octet == b'\n') {
-        let quotes = line.iter().take_while(|&&octet| octet == b'>').count();
-        let quoted = quotes > 0 && line[quotes..].starts_with(b"From ");
-        plain.extend_from_slice(if quoted { &line[1..] } else { line });
+        let from = line.iter().take_while(|&&octet| octet == b'>').count();
+        let is_quoted = from > 0 && line[from..].starts_with(b"From ");
+        plain.extend_from_slice(if is_quoted { &line[1..] } else { line });
     }
     plain
 }

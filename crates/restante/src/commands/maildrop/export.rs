@@ -1,6 +1,7 @@
 //! `restante maildrop export ACCOUNT --to FILE.mbox|DIR`.
 
 use std::ffi::OsString;
+use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -72,7 +73,8 @@ async fn copy(reach: &Reach, opened: &Opened, target: &mut Target) -> Result<Str
             let file = target.begin(&message)?;
             opened.read(reach, number, |text| target.write(text)).await?;
             target.end()?;
-            table.push_str(&format!("{number}\t{}\t{octets}\t{file}\n", message.uidl));
+            // Writing to a String cannot fail.
+            let _ = writeln!(table, "{number}\t{}\t{octets}\t{file}", message.uidl);
         }
     }
 }
@@ -161,6 +163,7 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
 fn unwritable(error: io::Error) -> Failure {
     Failure::new(format!("the export cannot be written: {error}"))
 }
