@@ -12,6 +12,7 @@ use tokio::net::{TcpListener, UnixListener};
 
 use crate::net::owner;
 use crate::net::service::{Address, Service};
+use crate::net::socket::prepare_listener;
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 1024;
@@ -162,6 +163,7 @@ fn tcp_listener(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     }
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
+    prepare_listener(&socket);
     socket.listen(BACKLOG)?;
     Ok(socket.into())
 }
@@ -171,6 +173,7 @@ fn inherited(descriptor: OwnedFd) -> io::Result<(Socket, Address)> {
     socket.set_nonblocking(true)?;
     let address = socket.local_addr()?;
     if let Some(address) = address.as_socket() {
+        prepare_listener(&socket);
         let listener = TcpListener::from_std(socket.into())?;
         return Ok((Socket::Tcp(listener), Address::Tcp(address)));
     }

@@ -18,6 +18,19 @@ const KEEPALIVE_EVERY: Duration = Duration::from_secs(10);
 /// A peer that acknowledges nothing for this long is gone (`rulings` 4).
 const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(30);
 
+/// Sets what every TCP connection of ours has: on the listener, from which the accepted sockets
+/// inherit it, so that no connection pays for it. A socket that cannot be set is usable all the
+/// same.
+pub(crate) fn prepare_listener(listener: &socket2::Socket) {
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE_AFTER)
+        .with_interval(KEEPALIVE_EVERY)
+        .with_retries(3);
+    let _nodelay = listener.set_tcp_nodelay(true);
+    let _keepalive = listener.set_tcp_keepalive(&keepalive);
+    let _timeout = listener.set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX));
+}
+
 /// An accepted socket.
 #[derive(Debug)]
 pub(crate) enum Socket {
@@ -26,21 +39,6 @@ pub(crate) enum Socket {
 }
 
 impl Socket {
-    /// Sets what every TCP connection of ours has. A socket that cannot be set is usable all
-    /// the same.
-    pub(crate) fn prepare(&self) {
-        if let Self::Tcp(stream) = self {
-            let _nodelay = stream.set_nodelay(true);
-            let socket = SockRef::from(stream);
-            let keepalive = TcpKeepalive::new()
-                .with_time(KEEPALIVE_AFTER)
-                .with_interval(KEEPALIVE_EVERY)
-                .with_retries(3);
-            let _keepalive = socket.set_tcp_keepalive(&keepalive);
-            let _timeout = socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX));
-        }
-    }
-
     /// Sends a line as far as that goes without waiting.
     pub(crate) fn say_now(&self, line: &[u8]) {
         let _sent = match self {
@@ -137,5 +135,26 @@ impl AsyncWrite for Socket {
             Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    // `rulings` 4, `performance` §6.7
+    #[test]
+    fn accepted_sockets_inherit_what_their_listener_has() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        prepare_listener(&SockRef::from(&listener));
+        let _peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (accepted, _) = listener.accept().unwrap();
+        let socket = SockRef::from(&accepted);
+        assert!(socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), KEEPALIVE_AFTER);
+        assert_eq!(socket.tcp_keepalive_interval().unwrap(), KEEPALIVE_EVERY);
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(UNACKNOWLEDGED_MAX));
     }
 }

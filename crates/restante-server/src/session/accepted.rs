@@ -33,7 +33,6 @@ pub(crate) struct Accepted {
 pub(crate) async fn serve(accepted: Accepted, context: Arc<Context>) {
     let Accepted { socket, peer, service, cleartext, admission, present, nudge } = accepted;
     let _open = Open::new(&context, service, peer, present.id());
-    socket.prepare();
     let mut connection = Connection::new(socket, Arc::clone(&nudge), context.limits.write);
     let mut visit = Visit { peer, service, cleartext, admission, present, nudge, secured: None };
     if service == Service::Pop3s {
