@@ -12,10 +12,15 @@ use crate::operations::executor::BindMaildir;
 
 /// Links from `<root>/<id>`, as the Maildir store has it.
 pub(crate) fn into_store(root: PathBuf) -> BindMaildir {
-    Arc::new(move |id, maildir| bind(&root, id, maildir))
+    Arc::new(move |id, maildir, leftovers| bind(&root, id, maildir, leftovers))
 }
 
-fn bind(root: &Path, id: MaildropId, maildir: &Path) -> Result<(), String> {
+fn bind(
+    root: &Path,
+    id: MaildropId,
+    maildir: &Path,
+    leftovers: &[u64],
+) -> Result<Option<u64>, String> {
     let shown = maildir.display();
     for folder in ["cur", "new", "tmp"] {
         let path = maildir.join(folder);
@@ -32,12 +37,19 @@ fn bind(root: &Path, id: MaildropId, maildir: &Path) -> Result<(), String> {
         }
     }
     let target = fs::canonicalize(maildir).map_err(|error| format!("{shown}: {error}"))?;
-    if let Some(other) = bound_already(root, &target).map_err(|error| format!("{error}"))? {
-        // Two maildrops over one folder would give its messages two lists of unique-ids.
-        return Err(format!("{shown} is maildrop {other} already"));
+    let link = root.join(id.to_string());
+    let unlinked = |error| format!("{shown} cannot be linked into the store: {error}");
+    match bound_already(root, &target).map_err(unlinked)? {
+        None => symlink(&target, link).map(|()| None).map_err(unlinked),
+        Some(other) => match other.parse() {
+            // The account that had it is gone, and left the mail.
+            Ok(number) if leftovers.contains(&number) => {
+                fs::rename(root.join(other), link).map(|()| Some(number)).map_err(unlinked)
+            }
+            // Two maildrops over one folder would give its messages two lists of unique-ids.
+            _ => Err(format!("{shown} is maildrop {other} already")),
+        },
     }
-    symlink(&target, root.join(id.to_string()))
-        .map_err(|error| format!("{shown} cannot be linked into the store: {error}"))
 }
 
 fn bound_already(root: &Path, target: &Path) -> io::Result<Option<String>> {
@@ -63,13 +75,15 @@ mod tests {
         fs::create_dir(&root).unwrap();
         fs::create_dir(&maildir).unwrap();
         let bind = into_store(root.clone());
-        assert!(bind(MaildropId::new(1), &maildir).unwrap_err().contains("`cur`"));
+        assert!(bind(MaildropId::new(1), &maildir, &[]).unwrap_err().contains("`cur`"));
         for part in ["cur", "new", "tmp"] {
             fs::create_dir(maildir.join(part)).unwrap();
         }
-        bind(MaildropId::new(1), &maildir).unwrap();
+        assert_eq!(bind(MaildropId::new(1), &maildir, &[]), Ok(None));
         assert_eq!(fs::read_link(root.join("1")).unwrap(), maildir.canonicalize().unwrap());
-        let again = bind(MaildropId::new(2), &folder.path().join("mail/1"));
+        let again = bind(MaildropId::new(2), &folder.path().join("mail/1"), &[7]);
         assert!(again.unwrap_err().ends_with("is maildrop 1 already"));
+        assert_eq!(bind(MaildropId::new(2), &maildir, &[1]), Ok(Some(1)));
+        assert!(!root.join("1").exists() && root.join("2/new").exists());
     }
 }

@@ -15,8 +15,10 @@ use crate::operations::maildrops::Maildrops;
 use crate::operations::refusal::Refusal;
 use crate::operations::request::{AccountAdd, Name, Request};
 
-/// Makes an existing Maildir the maildrop of this number, where the backend can do that.
-pub(crate) type BindMaildir = Arc<dyn Fn(MaildropId, &Path) -> Result<(), String> + Send + Sync>;
+/// Makes an existing Maildir the maildrop of this number, where the backend can do that. It may be
+/// taken from one of these maildrops, which removed accounts left; the answer says from which.
+pub(crate) type BindMaildir =
+    Arc<dyn Fn(MaildropId, &Path, &[u64]) -> Result<Option<u64>, String> + Send + Sync>;
 
 /// Does what requests ask. The same in a running server and, over locked files, in a command.
 pub(crate) struct Executor {
@@ -126,14 +128,19 @@ impl Executor {
                 return Err(Refusal::Request { why: why.to_owned() });
             }
         };
+        let leftovers = self.manage.removed_maildrops().await?;
         let record = self.manage.add_account(add.account).await?;
-        if let Some((maildir, bind)) = bind
-            && let Err(why) = bind(MaildropId::new(record.maildrop), maildir)
-        {
-            // The Maildir is not ours: the account goes, the mail is not touched.
-            let removed = self.manage.remove_account(record.name).await?;
-            self.manage.maildrop_destroyed(removed.maildrop).await?;
-            return Err(Refusal::Request { why });
+        let Some((maildir, bind)) = bind else { return Ok(record) };
+        match bind(MaildropId::new(record.maildrop), maildir, &leftovers) {
+            Ok(None) => {}
+            // Its mail has an owner again: nothing is left to be destroyed.
+            Ok(Some(leftover)) => self.manage.maildrop_destroyed(leftover).await?,
+            Err(why) => {
+                // The Maildir is not ours: the account goes, the mail is not touched.
+                let removed = self.manage.remove_account(record.name).await?;
+                self.manage.maildrop_destroyed(removed.maildrop).await?;
+                return Err(Refusal::Request { why });
+            }
         }
         Ok(record)
     }

@@ -2,6 +2,8 @@
 //! stopped and running.
 
 use crate::site::Site;
+use std::io::{BufRead, BufReader, Read, Write};
+
 use serde_json::Value;
 
 fn json_lines(text: &str) -> Vec<Value> {
@@ -209,4 +211,103 @@ fn a_command_that_cannot_reach_the_server_opens_nothing() {
     let said = site.run(&["account", "list"]);
     assert_eq!(said.code, 1, "{said:?}");
     assert!(said.err.contains("in use"), "{said:?}");
+}
+
+// rulings 14: a session of an account that is disabled ends at its next command
+#[test]
+fn a_session_ends_when_its_account_is_disabled() {
+    let site = Site::running();
+    site.account("anna");
+    let mut session = std::net::TcpStream::connect(site.pop3()).unwrap();
+    session.write_all(b"USER anna@example.org\r\nPASS tanstaaf\r\nNOOP\r\n").unwrap();
+    let mut answers = BufReader::new(session.try_clone().unwrap());
+    for _ in 0..4 {
+        let mut line = String::new();
+        answers.read_line(&mut line).unwrap();
+        assert!(line.starts_with("+OK"), "{line}");
+    }
+    site.ok(&["account", "disable", "anna"]);
+    // The server may have closed already.
+    let _ = session.write_all(b"NOOP\r\n");
+    let mut rest = String::new();
+    let _ = answers.read_to_string(&mut rest);
+    assert!(!rest.contains("+OK"), "{rest}");
+}
+
+#[test]
+fn on_a_terminal_the_password_is_asked_for_twice_and_the_name_before_a_removal() {
+    let site = Site::stopped();
+    let on_terminal = |arguments: &[&str], typed: &[&str]| {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/commands/type_on_terminal.py");
+        let output = std::process::Command::new("python3")
+            .arg(script)
+            .arg(typed.join("\n"))
+            .arg(env!("CARGO_BIN_EXE_restante"))
+            .args(arguments)
+            .env("RESTANTE_CONFIG", site.path().join("restante.toml"))
+            .output()
+            .expect(
+                "python3 is missing: install Debian's package python3, or run `cargo xtask ci`",
+            );
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let add = ["account", "add", "anna@example.org"];
+    let (code, shown) = on_terminal(&add, &["one", "another"]);
+    assert_eq!(code, Some(1), "{shown}");
+    assert!(shown.contains("the two passwords differ"), "{shown}");
+    let (code, shown) = on_terminal(&add, &["tanstaaf", "tanstaaf"]);
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(!shown.contains("tanstaaf"), "a password is not echoed: {shown}");
+    let remove = ["account", "remove", "anna"];
+    let (code, shown) = on_terminal(&remove, &["anne@example.org"]);
+    assert_eq!(code, Some(1), "{shown}");
+    assert!(shown.contains("nothing was changed"), "{shown}");
+    let (code, shown) = on_terminal(&remove, &["anna@example.org"]);
+    assert_eq!(code, Some(0), "{shown}");
+    assert_eq!(site.ok(&["account", "list"]), "");
+}
+
+// docs/reference/control-socket.md
+#[test]
+fn the_control_socket_speaks_as_the_reference_says() {
+    let site = Site::running();
+    site.account("anna");
+    let mut socket = std::os::unix::net::UnixStream::connect(site.state().join("control.sock"))
+        .expect("it listens");
+    let mut ask = |request: &str| -> Value {
+        let length = u32::try_from(request.len()).unwrap();
+        socket.write_all(&length.to_be_bytes()).unwrap();
+        socket.write_all(request.as_bytes()).unwrap();
+        let mut length = [0; 4];
+        socket.read_exact(&mut length).unwrap();
+        let mut answer = vec![0; usize::try_from(u32::from_be_bytes(length)).unwrap()];
+        socket.read_exact(&mut answer).unwrap();
+        serde_json::from_slice(&answer).unwrap()
+    };
+    let answer = ask(r#"{"do": "account-show", "with": {"name": "anna@example.org"}}"#);
+    assert_eq!(answer["ok"]["done"]["name"], "anna@example.org", "{answer}");
+    let answer = ask(r#"{"do": "account-show", "with": {"name": "annna@example.org"}}"#);
+    let refused = &answer["ok"]["refused"]["accounts"]["no-such-account"];
+    assert_eq!(refused["near"], "anna@example.org", "{answer}");
+    assert!(ask(r#"{"do": "no-such-thing"}"#)["error"].is_string());
+    assert!(ask(r#"{"do": "metrics"}"#)["ok"]["done"].as_str().unwrap().contains("# EOF"));
+    let answer = ask(r#"{"do": "maildrop-open", "with": {"account": "anna"}}"#);
+    let snapshot = answer["ok"]["done"]["snapshot"].as_u64().unwrap();
+    let close = format!(r#"{{"do": "maildrop-close", "with": {{"snapshot": {snapshot}}}}}"#);
+    assert!(ask(&close)["ok"]["done"].is_null());
+    let read = format!(
+        r#"{{"do": "maildrop-read", "with": {{"snapshot": {snapshot}, "number": 1, "offset": 0}}}}"#
+    );
+    assert!(ask(&read)["ok"]["refused"]["absent"].is_object());
+}
+
+#[test]
+fn status_tells_of_the_running_server_or_that_there_is_none() {
+    let site = Site::stopped();
+    let said = site.run(&["status"]);
+    assert_eq!(said.code, 3, "{said:?}");
+    let site = Site::running();
+    let told = site.ok(&["status"]);
+    assert!(told.contains("lmtp.sock") && told.contains("0 sessions"), "{told}");
+    assert!(site.ok(&["status", "--metrics"]).contains("# TYPE"));
 }

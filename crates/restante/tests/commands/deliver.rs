@@ -143,3 +143,21 @@ fn what_was_delivered_is_there_for_the_next_server() {
     assert!(answers.contains("\r\n+OK 1 "), "{answers}");
     assert_eq!(messages(&site, "anna"), 0);
 }
+
+// P-218: killed mid-way, nothing is visible
+#[test]
+fn a_delivery_that_is_killed_leaves_nothing() {
+    for site in Site::both() {
+        site.account("anna");
+        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_restante"))
+            .args(["deliver", "anna@example.org"])
+            .env("RESTANTE_CONFIG", site.path().join("restante.toml"))
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::io::Write::write_all(child.stdin.as_mut().unwrap(), MESSAGE).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(messages(&site, "anna"), 0);
+    }
+}

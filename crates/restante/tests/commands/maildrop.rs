@@ -200,3 +200,25 @@ fn an_account_goes_with_its_mail_where_that_is_asked_for() {
         assert!(site.ok(&["maildrop", "list", "--json"]).contains("\"messages\":0"));
     }
 }
+
+// A Maildir that an account left is no maildrop of its own any more: an account may have it again,
+// and no mail has to be destroyed for that.
+#[test]
+fn a_maildir_that_was_left_can_be_taken_over_again() {
+    for site in Site::both() {
+        with_mail(&site);
+        let maildir = site.path().join("anna-copy");
+        let maildir = maildir.to_str().unwrap();
+        site.ok(&["maildrop", "export", "anna", "--to", maildir]);
+        let add = |name: &str| {
+            let add = ["account", "add", name, "--password-stdin", "--maildir", maildir];
+            site.ok_with(&add, b"x\n");
+        };
+        add("bob@example.org");
+        let uidls = site.ok(&["maildrop", "show", "bob", "--json"]);
+        site.ok(&["account", "remove", "bob", "--yes"]);
+        add("carl@example.org");
+        assert_eq!(site.ok(&["maildrop", "show", "carl", "--json"]), uidls);
+        assert!(!site.ok(&["maildrop", "list"]).contains("(removed)"));
+    }
+}
