@@ -1,9 +1,10 @@
 //! Debian's Postfix, in folders of its own, delivers by LMTP and by a pipe to `restante deliver`.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use crate::delivery::{count, stored};
 use crate::expected::{assert_same, samples};
@@ -21,6 +22,8 @@ struct Postfix {
     folder: PathBuf,
     port: u16,
     master: Child,
+    log: BufReader<ChildStdout>,
+    logged: String,
 }
 
 impl Postfix {
@@ -43,20 +46,33 @@ impl Postfix {
         fs::write(etc.join("master.cf"), master_cf(trial, port)).expect("written");
         let ran = run(program("postfix", "postfix").arg("-c").arg(&etc).args(["check"]));
         assert_eq!(ran.code, Some(0), "postfix check: {ran}");
-        let master = program("postfix", "postfix")
+        let mut master = program("postfix", "postfix")
             .arg("-c")
             .arg(&etc)
             .arg("start-fg")
             .stdin(Stdio::null())
-            .stdout(fs::File::create(folder.join("log")).expect("a log"))
+            .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .expect("postfix starts");
-        Self { folder, port, master }
+        let log = BufReader::new(master.stdout.take().expect("piped"));
+        let mut postfix = Self { folder, port, master, log, logged: String::new() };
+        postfix.wait_for("daemon started", 1);
+        postfix
     }
 
-    fn log(&self) -> String {
-        fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    /// Reads the log until this was said so often.
+    fn wait_for(&mut self, what: &str, times: usize) {
+        let mut seen = 0;
+        while seen < times {
+            let start = self.logged.len();
+            let octets = self.log.read_line(&mut self.logged).expect("the log is text");
+            let line = &self.logged[start..];
+            let failed = ["status=deferred", "status=bounced", "fatal: "];
+            let is_failure = octets == 0 || failed.iter().any(|word| line.contains(word));
+            assert!(!is_failure, "waiting for `{what}`:\n{}", self.logged);
+            seen += usize::from(line.contains(what));
+        }
     }
 }
 
@@ -136,20 +152,21 @@ fn open_way(folder: &Path) {
     fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).expect("opened");
 }
 
-/// Sends all samples through Postfix, waits until its queue is empty, and compares.
+/// Sends all samples through Postfix, waits until it says of each that it is done, and compares.
 fn through(transport: &Transport) {
     let (trial, samples) = (Trial::start(), samples());
-    let postfix = Postfix::start(&trial, transport);
-    let mut command = script("send_through_postfix.py");
-    command.arg(postfix.port.to_string()).arg(postfix.folder.join("etc"));
+    let mut postfix = Postfix::start(&trial, transport);
+    let mut command = script("send.py");
+    command.args(["smtp", "127.0.0.1", &postfix.port.to_string()]);
+    command.arg(&trial.ca).args(["--relay", "bob@example.com", "demo@localhost"]);
     for (number, sample) in (1..).zip(&samples) {
         let file = trial.folder().join(format!("{number}.eml"));
         fs::write(&file, sample).expect("written");
         command.arg(file);
     }
-    let ran = run(&mut command);
-    assert_eq!(ran.code, Some(0), "{ran}\n{}", postfix.log());
-    assert_eq!(count(&trial, "demo"), 14, "{}", postfix.log());
+    run(&mut command).expect_success("send.py");
+    postfix.wait_for(": removed", samples.len());
+    assert_eq!(count(&trial, "demo"), 14, "{}", postfix.logged);
     // Postfix delivers several at a time, so that their order is its own.
     let got: Vec<Vec<u8>> = (8..=14).map(|number| stored(&trial, "demo", number)).collect();
     for sample in &samples {
