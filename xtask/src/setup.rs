@@ -17,6 +17,8 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("mutt", "mutt"),
     ("swaks", "swaks"),
     ("postfix", "postfix"),
+    ("fetchmail", "fetchmail"),
+    ("mpop", "mpop"),
     ("ps", "procps"),
     ("cc", "gcc"),
     ("c++", "g++"),
