@@ -226,9 +226,14 @@ fn joined(lines: &[Reply]) -> Result<Reply, Broken> {
     Ok(Reply { code, text })
 }
 
-/// A refusal of all. A server that closes says 421, whatever the command was.
+/// A reply that ends the mail transaction. A positive one where none was asked for must never be
+/// taken for a delivery.
 fn refused(reply: Reply) -> Broken {
-    Broken::Refused(reply)
+    if reply.is_positive() {
+        Broken::Grammar(format!("{reply} out of place"))
+    } else {
+        Broken::Refused(reply)
+    }
 }
 
 #[cfg(test)]
@@ -337,6 +342,14 @@ mod tests {
         assert!(heard.contains("SIZE=12 BODY=8BITMIME SMTPUTF8\r\n"), "{heard}");
         let (_, heard) = play(&says, &["d@x"], "A: b\n\nü\n".as_bytes());
         assert!(heard.contains("SIZE=12 BODY=8BITMIME\r\n"), "{heard}");
+    }
+
+    // The regressions: never a false answer
+    #[test]
+    fn a_positive_reply_to_data_is_no_delivery() {
+        let says = format!("{HELLO}250 ok\n250 ok\n250 2.1.5 stored\n250 2.1.5 stored\n");
+        let (fates, _) = play(&says, &["b@x"], b"A: b\n\n");
+        assert!(matches!(&fates[..], [Fate::Temporary(_)]), "{fates:?}");
     }
 
     #[test]
