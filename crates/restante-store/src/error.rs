@@ -69,6 +69,25 @@ impl StoreError {
         }
     }
 
+    /// The same once more, for another who waited for the same thing.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::Absent { detail } => Self::Absent { detail: detail.clone() },
+            Self::Full { detail, quota } => Self::Full { detail: detail.clone(), quota: *quota },
+            Self::TooLarge { octets_max } => Self::TooLarge { octets_max: *octets_max },
+            Self::Damaged { detail } => Self::Damaged { detail: detail.clone() },
+            Self::Disk { action, source } => Self::Disk {
+                action: action.clone(),
+                source: match source.raw_os_error() {
+                    Some(number) => io::Error::from_raw_os_error(number),
+                    None => io::Error::new(source.kind(), source.to_string()),
+                },
+            },
+            Self::Locked { path } => Self::Locked { path: path.clone() },
+            Self::Unavailable => Self::Unavailable,
+        }
+    }
+
     /// Whether the same may succeed later without anybody's help: `[SYS/TEMP]` against
     /// `[SYS/PERM]` (RFC 3206 §4).
     pub const fn is_temporary(&self) -> bool {

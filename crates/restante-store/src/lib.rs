@@ -3,8 +3,8 @@
 //! ```text
 //!            store.rs  Store, Maildrop, Delivery: what is promised
 //!                │
-//!     ┌──────────┴──────────┐
-//!  memory.rs            maildir/          each passes conformance.rs
+//!     ┌──────────┼──────────┐
+//!  memory.rs  maildir/     log/          each passes conformance.rs
 //! ```
 //! A store knows no protocol and no account: it is given a [`mail_wire::MaildropId`].
 #![forbid(unsafe_code)]
@@ -25,6 +25,7 @@ pub mod conformance;
 mod crlf;
 mod disk;
 mod error;
+pub mod log;
 pub mod maildir;
 pub mod memory;
 mod pool;

@@ -1,12 +1,13 @@
 //! Changes go into the index: chunks, sums, what is live in segments and files.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use redb::{ReadableTable, Table, WriteTransaction};
+use redb::{Error, ReadableTable, Table, WriteTransaction};
 
-use crate::log::entry::{BIG as IN_FILE, Entry};
-use crate::log::index::{BIG, CHUNK, SEGMENT, SUM, UIDL};
+use crate::log::chunks::Chunks;
+use crate::log::entry::{BIG as IN_FILE, Entry, NAMED};
 use crate::log::overlay::{Change, Overlay};
+use crate::log::tables::{BIG, CHUNK, SEGMENT, SUM, UIDL};
 
 /// What became free by folding changes in.
 #[derive(Debug, Default)]
@@ -15,5 +16,142 @@ pub(crate) struct Folded {
     pub(crate) files: Vec<u64>,
 }
 
-/// How many entries a chunk has at most: 4 KiB.
-const CHUNK_ENTRIES_MAX: usize = 128;
+/// Folds the changes in.
+pub(crate) fn fold(transaction: &WriteTransaction, changes: &Overlay) -> Result<Folded, Error> {
+    let mut tally = Tally::default();
+    {
+        let mut table = transaction.open_table(CHUNK)?;
+        let mut uidls = transaction.open_table(UIDL)?;
+        let mut sums = transaction.open_table(SUM)?;
+        for (maildrop, changes) in changes.maildrops() {
+            let mut sum = Difference::default();
+            let mut chunks = Chunks::new(&mut table, maildrop);
+            for (id, change) in changes {
+                fold_one(&mut chunks, *id, change, &mut sum, &mut tally)?;
+                name(&mut uidls, (maildrop, *id), change)?;
+            }
+            chunks.finish()?;
+            let before = sums.get(maildrop)?.map(|sum| sum.value()).unwrap_or_default();
+            match sum.applied_to(before) {
+                (0, _) => drop(sums.remove(maildrop)?),
+                after => drop(sums.insert(maildrop, after)?),
+            }
+        }
+    }
+    let mut segments = transaction.open_table(SEGMENT)?;
+    for (number, live) in &tally.segments {
+        let (total, before) = segments.get(number)?.map(|row| row.value()).unwrap_or_default();
+        let after = live.applied_to((0, before)).1;
+        segments.insert(number, (total.saturating_add(live.added_octets), after))?;
+    }
+    let mut bigs = transaction.open_table(BIG)?;
+    for (at, file_id) in changes.bigs() {
+        // How many live messages it has is counted with their entries.
+        if bigs.get(at)?.is_none() {
+            bigs.insert(at, (file_id, 0))?;
+        }
+    }
+    let added = changes.bigs().map(|(at, _)| at);
+    let touched: Vec<_> = tally.bigs.keys().copied().chain(added).collect();
+    let mut files = Vec::new();
+    for at in touched {
+        let Some((file_id, before)) = bigs.get(at)?.map(|row| row.value()) else { continue };
+        // Counted once: what comes again finds nothing left to add.
+        let change = tally.bigs.remove(&at).unwrap_or_default();
+        let (live, _) = change.applied_to((before, 0));
+        if live == 0 {
+            bigs.remove(at)?;
+            files.push(file_id);
+        } else {
+            bigs.insert(at, (file_id, live))?;
+        }
+    }
+    Ok(Folded { files })
+}
+
+/// What the changes do to the numbers.
+#[derive(Debug, Default)]
+struct Tally {
+    segments: BTreeMap<u32, Difference>,
+    bigs: BTreeMap<(u32, u32), Difference>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Difference {
+    added: u64,
+    removed: u64,
+    added_octets: u64,
+    removed_octets: u64,
+}
+
+impl Difference {
+    fn add(&mut self, octets: u64) {
+        self.added = self.added.saturating_add(1);
+        self.added_octets = self.added_octets.saturating_add(octets);
+    }
+
+    fn remove(&mut self, octets: u64) {
+        self.removed = self.removed.saturating_add(1);
+        self.removed_octets = self.removed_octets.saturating_add(octets);
+    }
+
+    fn applied_to(&self, (count, octets): (u64, u64)) -> (u64, u64) {
+        (
+            count.saturating_add(self.added).saturating_sub(self.removed),
+            octets.saturating_add(self.added_octets).saturating_sub(self.removed_octets),
+        )
+    }
+}
+
+impl Tally {
+    fn add(&mut self, entry: &Entry, sum: &mut Difference) {
+        sum.add(entry.octets);
+        self.segments.entry(entry.segment).or_default().add(entry.octets);
+        if entry.flags & IN_FILE != 0 {
+            self.bigs.entry((entry.segment, entry.place)).or_default().add(0);
+        }
+    }
+
+    fn remove(&mut self, entry: &Entry, sum: &mut Difference) {
+        sum.remove(entry.octets);
+        self.segments.entry(entry.segment).or_default().remove(entry.octets);
+        if entry.flags & IN_FILE != 0 {
+            self.bigs.entry((entry.segment, entry.place)).or_default().remove(0);
+        }
+    }
+}
+
+fn fold_one(
+    chunks: &mut Chunks<'_, '_>,
+    id: u64,
+    change: &Change,
+    sum: &mut Difference,
+    tally: &mut Tally,
+) -> Result<(), Error> {
+    let before = match change {
+        Change::Added(entry, uidl) => {
+            let named = if uidl.is_empty() { 0 } else { NAMED };
+            let entry = Entry { flags: entry.flags | named, ..*entry };
+            tally.add(&entry, sum);
+            chunks.put(entry)?
+        }
+        Change::Destroyed => chunks.take(id)?,
+    };
+    if let Some(before) = before {
+        tally.remove(&before, sum);
+    }
+    Ok(())
+}
+
+fn name(
+    uidls: &mut Table<'_, (u64, u64), &'static [u8]>,
+    message: (u64, u64),
+    change: &Change,
+) -> Result<(), Error> {
+    match change {
+        Change::Added(_, uidl) if uidl.is_empty() => {}
+        Change::Added(_, uidl) => drop(uidls.insert(message, uidl.as_slice())?),
+        Change::Destroyed => drop(uidls.remove(message)?),
+    }
+    Ok(())
+}

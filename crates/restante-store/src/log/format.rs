@@ -83,10 +83,10 @@ impl Format {
     }
 
     fn render(&self) -> String {
-        let store: String = self.store.iter().map(|octet| format!("{octet:02x}")).collect();
+        let store = u128::from_be_bytes(self.store);
         let (tag, shards, epoch) = (self.tag.as_str(), self.shards, self.epoch);
         let text = format!(
-            "{FIRST_LINE}\nversion {VERSION}\nstore {store}\ntag {tag}\nshards {shards}\nepoch {epoch}\n"
+            "{FIRST_LINE}\nversion {VERSION}\nstore {store:032x}\ntag {tag}\nshards {shards}\nepoch {epoch}\n"
         );
         let crc = crc32c::crc32c(text.as_bytes());
         format!("{text}crc {crc:08x}\n")
@@ -96,12 +96,8 @@ impl Format {
         let mut values = text.lines().skip(2);
         let mut value = |name: &str| values.next()?.strip_prefix(name)?.strip_prefix(' ');
         let store = value("store")?;
-        let mut octets = [0; 16];
-        for (octet, digits) in octets.iter_mut().zip(store.as_bytes().chunks(2)) {
-            *octet = u8::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()?;
-        }
         let format = Self {
-            store: octets,
+            store: u128::from_str_radix(store, 16).ok()?.to_be_bytes(),
             tag: Tag::parse(value("tag")?)?,
             shards: value("shards")?.parse().ok().filter(|shards| (1..=256).contains(shards))?,
             epoch: value("epoch")?.parse().ok()?,

@@ -32,7 +32,8 @@ impl Tag {
         let (tag, characters) = octets.split_at_mut(self.0.len());
         tag.copy_from_slice(&self.0);
         for (place, octet) in characters.iter_mut().rev().enumerate() {
-            *octet = character(id.unbounded_shr(u32::try_from(place).unwrap_or(64).saturating_mul(5)));
+            *octet =
+                character(id.unbounded_shr(u32::try_from(place).unwrap_or(64).saturating_mul(5)));
         }
         #[expect(clippy::expect_used, reason = "17 characters of the alphabet are a unique-id")]
         Uidl::new(&octets).expect("a native unique-id follows the grammar")

@@ -2,9 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use redb::{Builder, Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
+use redb::{Builder, Database, ReadableDatabase, ReadableTable, TableError};
 
 use crate::disk::Existence;
 use crate::error::StoreError;
@@ -12,16 +12,9 @@ use crate::log::backend::Backend;
 use crate::log::disk::Disk;
 use crate::log::entry::Entry;
 use crate::log::fold::{self, Folded};
-use crate::log::overlay::Overlay;
+use crate::log::overlay::{Overlay, changed};
 use crate::log::position::Position;
-
-pub(crate) const CHUNK: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("chunk");
-pub(crate) const SUM: TableDefinition<'_, u64, (u64, u64)> = TableDefinition::new("sum");
-pub(crate) const UIDL: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("uidl");
-pub(crate) const SEGMENT: TableDefinition<'_, u32, (u64, u64)> = TableDefinition::new("segment");
-pub(crate) const BIG: TableDefinition<'_, (u32, u32), (u64, u64)> = TableDefinition::new("big");
-const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
-const VERSION: &[u8] = &[1, 0, 0, 0];
+use crate::log::tables::{BIG, CHUNK, META, UIDL, VERSION};
 
 /// The index of one shard.
 #[derive(Debug)]
@@ -30,15 +23,12 @@ pub(crate) struct Index {
     path: String,
     store: [u8; 16],
     cache_octets: usize,
-    open: RwLock<Open>,
+    /// `None` while it is opened again.
+    database: RwLock<Option<Database>>,
+    /// Up to where the log is in the index.
+    applied: Mutex<Position>,
     /// An error was seen: redb does not trust itself after one, and is opened again.
     faulty: AtomicBool,
-}
-
-#[derive(Debug)]
-struct Open {
-    database: Option<Database>,
-    applied: Position,
 }
 
 impl Index {
@@ -53,37 +43,50 @@ impl Index {
         let load = || {
             let database = database(&*disk, &path, cache_octets)?;
             let applied = applied(&database, store)?;
-            Ok::<_, StoreError>(Open { database: Some(database), applied })
+            Ok::<_, StoreError>((database, applied))
         };
-        let open = match load().ok().filter(|open| is_right(open.applied)) {
-            Some(open) => open,
-            None => {
-                // Derived: nothing is lost. Kept once, for whoever wants to know what was wrong.
-                let aside = disk.rename(&path, &format!("{path}.aside"));
-                aside.map_err(|fault| StoreError::disk("move the index aside", fault))?;
-                load()?
-            }
+        let right = load().ok().filter(|(_, applied)| is_right(*applied));
+        let (database, applied) = if let Some(right) = right {
+            right
+        } else {
+            // Derived: nothing is lost. Kept once, for whoever wants to know what was wrong.
+            let aside = disk.rename(&path, &format!("{path}.aside"));
+            aside.map_err(|fault| StoreError::disk("move the index aside", fault))?;
+            load()?
         };
+        let (database, applied) = (RwLock::new(Some(database)), Mutex::new(applied));
         let faulty = AtomicBool::new(false);
-        Ok(Self { disk, path, store, cache_octets, open: RwLock::new(open), faulty })
+        Ok(Self { disk, path, store, cache_octets, database, applied, faulty })
     }
 
     /// Up to where the log is in the index.
     pub(crate) fn applied(&self) -> Position {
-        self.open.read().unwrap_or_else(PoisonError::into_inner).applied
+        *self.applied.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What a maildrop holds, in the order of ids.
-    pub(crate) fn entries(&self, maildrop: u64) -> Result<Vec<Entry>, StoreError> {
+    /// What a maildrop holds, in the order of ids, with what the index does not know yet.
+    pub(crate) fn entries(
+        &self,
+        maildrop: u64,
+        overlay: &RwLock<Overlay>,
+    ) -> Result<Vec<Entry>, StoreError> {
         self.with(|database| {
-            let transaction = database.begin_read().map_err(failed)?;
-            let Some(table) = there(transaction.open_table(CHUNK))? else { return Ok(Vec::new()) };
+            let (transaction, changes) = {
+                // Both at one moment: what is taken out of the one is in the other.
+                let overlay = overlay.read().unwrap_or_else(PoisonError::into_inner);
+                (database.begin_read().map_err(failed)?, overlay.changes_of(maildrop).cloned())
+            };
             let mut entries = Vec::new();
-            for row in table.range((maildrop, 0)..=(maildrop, u64::MAX)).map_err(failed)? {
-                let (_, chunk) = row.map_err(failed)?;
-                entries.extend(Entry::decode_all(chunk.value()));
+            if let Some(table) = there(transaction.open_table(CHUNK))? {
+                for row in table.range((maildrop, 0)..=(maildrop, u64::MAX)).map_err(failed)? {
+                    let (_, chunk) = row.map_err(failed)?;
+                    entries.extend(Entry::decode_all(chunk.value()));
+                }
             }
-            Ok(entries)
+            Ok(match changes {
+                Some(changes) => changed(entries, &changes),
+                None => entries,
+            })
         })
     }
 
@@ -107,22 +110,6 @@ impl Index {
         })
     }
 
-    /// What each segment was given, and what of it is live, in octets of messages.
-    pub(crate) fn segments(&self) -> Result<Vec<(u32, u64, u64)>, StoreError> {
-        self.with(|database| {
-            let transaction = database.begin_read().map_err(failed)?;
-            let Some(table) = there(transaction.open_table(SEGMENT))? else {
-                return Ok(Vec::new());
-            };
-            let rows = table.iter().map_err(failed)?;
-            rows.map(|row| {
-                let (number, octets) = row.map_err(failed)?;
-                Ok((number.value(), octets.value().0, octets.value().1))
-            })
-            .collect()
-        })
-    }
-
     /// Folds the changes in, durably: all of them or none.
     pub(crate) fn fold(&self, changes: &Overlay, upto: Position) -> Result<Folded, StoreError> {
         let folded = self.with(|database| {
@@ -141,7 +128,7 @@ impl Index {
             transaction.commit().map_err(failed)?;
             Ok(folded)
         })?;
-        self.open.write().unwrap_or_else(PoisonError::into_inner).applied = upto;
+        *self.applied.lock().unwrap_or_else(PoisonError::into_inner) = upto;
         Ok(folded)
     }
 
@@ -152,8 +139,8 @@ impl Index {
         if self.faulty.load(Ordering::Acquire) {
             self.open_again()?;
         }
-        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
-        let database = open.database.as_ref().ok_or(StoreError::Unavailable)?;
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        let database = database.as_ref().ok_or(StoreError::Unavailable)?;
         let outcome = guarded(|| work(database));
         if outcome.is_err() {
             self.faulty.store(true, Ordering::Release);
@@ -163,27 +150,26 @@ impl Index {
 
     /// Opens the file anew, which must say what it said last.
     fn open_again(&self) -> Result<(), StoreError> {
-        let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
+        let mut place = self.database.write().unwrap_or_else(PoisonError::into_inner);
         if !self.faulty.load(Ordering::Acquire) {
             return Ok(());
         }
         // The old one first: two on one file would not know of each other.
-        let old = open.database.take();
+        let old = place.take();
         guarded(|| {
             drop(old);
             Ok(())
         })?;
         let database = database(&*self.disk, &self.path, self.cache_octets)?;
         let applied = applied(&database, self.store)?;
-        if applied != open.applied {
+        let wanted = self.applied();
+        if applied != wanted {
+            let path = &self.path;
             return Err(StoreError::Damaged {
-                detail: format!(
-                    "{}: it stands at {applied:?} and not at {:?}: start the store again",
-                    self.path, open.applied
-                ),
+                detail: format!("{path}: it stands at {applied:?}, not at {wanted:?}: start again"),
             });
         }
-        open.database = Some(database);
+        *place = Some(database);
         self.faulty.store(false, Ordering::Release);
         Ok(())
     }
@@ -246,6 +232,8 @@ fn failed(fault: impl Into<redb::Error>) -> StoreError {
 /// An index whose octets are not those written may be more than redb expects.
 fn guarded<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
-        Err(StoreError::Damaged { detail: "the index makes no sense: it is made anew at the next start".into() })
+        Err(StoreError::Damaged {
+            detail: "the index makes no sense: it is made anew at the next start".into(),
+        })
     })
 }

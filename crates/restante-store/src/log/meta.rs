@@ -12,7 +12,8 @@ pub(crate) struct RecipientRow<'a> {
     pub(crate) uidl: &'a [u8],
 }
 
-/// The recipients of a message, with ids to be filled in by [`set_ids`].
+/// The recipients of a message, with ids to be filled in.
+#[derive(Debug)]
 pub(crate) struct Recipients {
     /// The octets of the meta.
     pub(crate) octets: Vec<u8>,

@@ -1,7 +1,7 @@
 //! What the log says and the index does not know yet, in memory.
 
-use std::collections::btree_map::{BTreeMap, Entry as Place};
 use std::collections::HashMap;
+use std::collections::btree_map::{BTreeMap, Entry as Place};
 
 use crate::log::entry::Entry;
 
@@ -9,7 +9,8 @@ use crate::log::entry::Entry;
 #[derive(Debug, Default)]
 pub(crate) struct Overlay {
     maildrops: HashMap<u64, BTreeMap<u64, Change>>,
-    bigs: BTreeMap<(u32, u32), BigFile>,
+    /// Of each record whose body has a file of its own: the file.
+    bigs: BTreeMap<(u32, u32), u64>,
     changes: usize,
 }
 
@@ -20,14 +21,6 @@ pub(crate) enum Change {
     Added(Entry, Vec<u8>),
     /// It is gone, for good.
     Destroyed,
-}
-
-/// A body with a file of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct BigFile {
-    pub(crate) file_id: u64,
-    /// How many messages it is the body of.
-    pub(crate) live: u64,
 }
 
 impl Overlay {
@@ -47,8 +40,8 @@ impl Overlay {
     }
 
     /// The record at this place has its body in a file.
-    pub(crate) fn add_big(&mut self, at: (u32, u32), file_id: u64, live: u64) {
-        self.bigs.insert(at, BigFile { file_id, live });
+    pub(crate) fn add_big(&mut self, at: (u32, u32), file_id: u64) {
+        self.bigs.insert(at, file_id);
     }
 
     /// A message is gone.
@@ -67,8 +60,8 @@ impl Overlay {
         self.maildrops.iter().map(|(maildrop, changes)| (*maildrop, changes))
     }
 
-    /// The records that have their bodies in files.
-    pub(crate) fn bigs(&self) -> impl Iterator<Item = ((u32, u32), BigFile)> {
+    /// The records that have their bodies in files, and the files.
+    pub(crate) fn bigs(&self) -> impl Iterator<Item = ((u32, u32), u64)> {
         self.bigs.iter().map(|(at, big)| (*at, *big))
     }
 
@@ -80,24 +73,28 @@ impl Overlay {
         }
     }
 
-    /// What a maildrop holds, from what the index says: both in the order of ids. What is known
-    /// here wins; so it does not matter whether the index knows it by now.
-    pub(crate) fn applied_to(&self, maildrop: u64, indexed: Vec<Entry>) -> Vec<Entry> {
-        let Some(changes) = self.maildrops.get(&maildrop) else { return indexed };
-        let mut merged = Vec::with_capacity(indexed.len().saturating_add(changes.len()));
-        let mut indexed = indexed.into_iter().peekable();
-        for (id, change) in changes {
-            while let Some(entry) = indexed.next_if(|entry| entry.id < *id) {
-                merged.push(entry);
-            }
-            indexed.next_if(|entry| entry.id == *id);
-            if let Change::Added(entry, _) = change {
-                merged.push(*entry);
-            }
-        }
-        merged.extend(indexed);
-        merged
+    /// What changed in one maildrop, in the order of ids.
+    pub(crate) fn changes_of(&self, maildrop: u64) -> Option<&BTreeMap<u64, Change>> {
+        self.maildrops.get(&maildrop)
     }
+}
+
+/// What a maildrop holds, from what the index says: both in the order of ids. The changes win;
+/// so it does not matter whether the index knows them by now.
+pub(crate) fn changed(indexed: Vec<Entry>, changes: &BTreeMap<u64, Change>) -> Vec<Entry> {
+    let mut merged = Vec::with_capacity(indexed.len().saturating_add(changes.len()));
+    let mut indexed = indexed.into_iter().peekable();
+    for (id, change) in changes {
+        while let Some(entry) = indexed.next_if(|entry| entry.id < *id) {
+            merged.push(entry);
+        }
+        indexed.next_if(|entry| entry.id == *id);
+        if let Change::Added(entry, _) = change {
+            merged.push(*entry);
+        }
+    }
+    merged.extend(indexed);
+    merged
 }
 
 #[cfg(test)]
@@ -105,6 +102,15 @@ mod tests {
     use super::*;
     use proptest::collection::vec;
     use proptest::prelude::*;
+
+    impl Overlay {
+        fn applied_to(&self, maildrop: u64, indexed: Vec<Entry>) -> Vec<Entry> {
+            match self.changes_of(maildrop) {
+                Some(changes) => changed(indexed, changes),
+                None => indexed,
+            }
+        }
+    }
 
     fn entry(id: u64, place: u32) -> Entry {
         Entry { id, octets: 1, segment: 1, place, recipient: 0, flags: 0 }

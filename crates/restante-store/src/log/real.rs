@@ -78,7 +78,7 @@ impl Disk for RealDisk {
     }
 
     fn draw(&self, octets: &mut [u8]) -> io::Result<()> {
-        getrandom::fill(octets).map_err(io::Error::other)
+        getrandom::fill(octets).map_err(|fault| io::Error::other(fault.to_string()))
     }
 }
 

@@ -87,8 +87,8 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    /// The 64 octets of it.
-    pub(crate) fn encode(&self) -> Vec<u8> {
+    /// The 64 octets of it, under the store's seed.
+    pub(crate) fn encode(&self, seed: u32) -> Vec<u8> {
         let mut octets = Vec::with_capacity(HEAD_OCTETS);
         octets.extend_from_slice(&MAGIC);
         octets.extend_from_slice(&[self.kind, self.flags, 0, 0]);
@@ -101,17 +101,18 @@ impl Head {
         for number in [self.header_length, self.meta_crc, self.body_crc] {
             octets.extend_from_slice(&number.to_le_bytes());
         }
-        let crc = crc32c::crc32c(&octets);
+        let crc = crc32c::crc32c_append(seed, &octets);
         octets.extend_from_slice(&crc.to_le_bytes());
         octets
     }
 
     /// The head in these octets, if one is there and right.
-    pub(crate) fn decode(octets: &[u8]) -> Option<Self> {
+    pub(crate) fn decode(octets: &[u8], seed: u32) -> Option<Self> {
         let octets = octets.get(..HEAD_OCTETS)?;
         let (said, crc) = octets.split_last_chunk::<4>()?;
         let mut fields = Fields(said);
-        if fields.array()? != MAGIC || crc32c::crc32c(said) != u32::from_le_bytes(*crc) {
+        if fields.array()? != MAGIC || crc32c::crc32c_append(seed, said) != u32::from_le_bytes(*crc)
+        {
             return None;
         }
         let (kind, flags) = (fields.u8()?, fields.u8()?);
@@ -179,6 +180,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const SEED: u32 = 0x2dc3_1a36;
+
     fn any_head() -> impl Strategy<Value = Head> {
         (any::<(u8, u8, u32, u32, u32, u32)>(), any::<(u64, u64, u64, u32, u32, u32)>()).prop_map(
             |(a, b)| Head {
@@ -215,7 +218,8 @@ mod tests {
             meta_crc: 11,
             body_crc: 12,
         };
-        let octets = head.encode();
+        let seed = crc32c::crc32c(b"store");
+        let octets = head.encode(seed);
         assert_eq!(octets.len(), HEAD_OCTETS);
         assert_eq!(&octets[..12], b"RsR\xA5\x03\x01\0\0\x04\x03\x02\x01");
         for (at, value) in [(12, 5), (16, 4), (20, 6), (24, 7), (32, 8), (40, 9)] {
@@ -224,7 +228,11 @@ mod tests {
         for (at, value) in [(48, 10), (52, 11), (56, 12)] {
             assert_eq!(octets[at], value, "{at}");
         }
-        assert_eq!(octets[60..], crc32c::crc32c(&octets[..60]).to_le_bytes());
+        assert_eq!(
+            octets[60..],
+            crc32c::crc32c(&[b"store".as_slice(), &octets[..60]].concat()).to_le_bytes()
+        );
+        assert_eq!(Head::decode(&octets, seed ^ 1), None, "of another store");
     }
 
     // RFC 3720 §B.4
@@ -237,24 +245,24 @@ mod tests {
     proptest! {
         #[test]
         fn decoding_undoes_encoding(head in any_head()) {
-            prop_assert_eq!(Head::decode(&head.encode()), Some(head));
+            prop_assert_eq!(Head::decode(&head.encode(SEED), SEED), Some(head));
             prop_assert!(head.size() >= HEAD_OCTETS as u64);
         }
 
         // Every bit counts, in every field.
         #[test]
         fn no_flipped_bit_passes(head in any_head()) {
-            let octets = head.encode();
+            let octets = head.encode(SEED);
             for bit in 0..HEAD_OCTETS * 8 {
                 let mut flipped = octets.clone();
                 flipped[bit / 8] ^= 1 << (bit % 8);
-                prop_assert_eq!(Head::decode(&flipped), None, "bit {}", bit);
+                prop_assert_eq!(Head::decode(&flipped, SEED), None, "bit {}", bit);
             }
         }
 
         #[test]
         fn hostile_octets_are_no_head(octets in proptest::collection::vec(any::<u8>(), 0..80)) {
-            prop_assert_eq!(Head::decode(&octets), None);
+            prop_assert_eq!(Head::decode(&octets, SEED), None);
         }
     }
 }

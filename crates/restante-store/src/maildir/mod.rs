@@ -26,7 +26,7 @@ mod names;
 mod removal;
 mod scan;
 #[cfg(test)]
-mod scratch;
+pub(crate) mod scratch;
 mod settings;
 mod snapshot;
 mod store;

@@ -1,0 +1,62 @@
+//! What a record changes.
+
+use crate::log::entry::{BIG, Entry, UTF8};
+use crate::log::meta::{Destroyed, epoch, recipients};
+use crate::log::overlay::Overlay;
+use crate::log::record::{FLAG_UTF8, Head, Kind, is_optional};
+
+/// What came of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Applied {
+    /// It was understood.
+    Done,
+    /// It says that ids are of this epoch.
+    Epoch(u32),
+    /// Its octets are right and make no sense.
+    Senseless,
+    /// It is of a kind that this version does not know and must not pass over.
+    Unknown,
+}
+
+/// Applies a record whose head and meta are right.
+pub(crate) fn apply(overlay: &mut Overlay, head: &Head, meta: &[u8]) -> Applied {
+    match Kind::of(head.kind) {
+        Some(Kind::Message | Kind::Big | Kind::Move) => add(overlay, head, meta),
+        Some(Kind::Destroy) => match Destroyed::decode(meta) {
+            Some(destroyed) => {
+                for (id, _) in destroyed.copies {
+                    overlay.destroy(destroyed.maildrop, id);
+                }
+                Applied::Done
+            }
+            None => Applied::Senseless,
+        },
+        Some(Kind::Epoch) => epoch(meta).map_or(Applied::Senseless, Applied::Epoch),
+        Some(Kind::Event | Kind::Seal) => Applied::Done,
+        None if is_optional(head.kind) => Applied::Done,
+        None => Applied::Unknown,
+    }
+}
+
+fn add(overlay: &mut Overlay, head: &Head, meta: &[u8]) -> Applied {
+    let Some((file_id, rows)) = recipients(meta, head.is_big()) else {
+        return Applied::Senseless;
+    };
+    let utf8 = if head.flags & FLAG_UTF8 == 0 { 0 } else { UTF8 };
+    let big = if file_id.is_none() { 0 } else { BIG };
+    for (recipient, row) in (0_u32..).zip(&rows) {
+        let entry = Entry {
+            id: row.id,
+            octets: head.body_octets.saturating_add(row.prefix.len() as u64),
+            segment: head.segment,
+            place: head.place,
+            recipient,
+            flags: utf8 | big,
+        };
+        overlay.add(row.maildrop, entry, row.uidl);
+    }
+    if let Some(file_id) = file_id {
+        overlay.add_big((head.segment, head.place), file_id);
+    }
+    Applied::Done
+}

@@ -1,0 +1,122 @@
+//! A message on its way in: into the log of each shard that has a recipient.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+
+use mail_wire::{MessageId, Octets};
+use tokio::sync::oneshot;
+
+use crate::error::StoreError;
+use crate::log::addition::Addition;
+use crate::log::front::Front;
+use crate::log::intake::{BigFile, Intake};
+use crate::log::queue::Job;
+use crate::log::shard::Shard;
+use crate::store::{Delivery, Incoming, Pending, Recipient, Stored};
+
+/// A message on its way in.
+#[derive(Debug)]
+pub(crate) struct OnItsWay {
+    front: Arc<Front>,
+    recipients: Vec<Recipient>,
+    /// The shards, and which of the recipients are there.
+    shards: Vec<Arc<Shard>>,
+    shares: Vec<Vec<usize>>,
+    utf8: bool,
+    intake: Intake,
+}
+
+impl OnItsWay {
+    pub(crate) fn new(front: Arc<Front>, incoming: Incoming) -> Result<Self, StoreError> {
+        let Incoming { recipients, form, utf8 } = incoming;
+        let mut by_shard: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (place, recipient) in recipients.iter().enumerate() {
+            by_shard.entry(front.shard_number(recipient.maildrop)).or_default().push(place);
+        }
+        let used: Option<Vec<_>> =
+            by_shard.keys().map(|shard| front.shards.get(*shard).cloned()).collect();
+        let shards: Vec<Arc<Shard>> = used.ok_or(StoreError::Unavailable)?;
+        let big_octets_min =
+            shards.first().map_or(usize::MAX, |shard| shard.settings.big_octets_min);
+        let intake = Intake::new(form, big_octets_min);
+        let by_shard = by_shard.into_values().collect();
+        Ok(Self { front, recipients, shards, shares: by_shard, utf8, intake })
+    }
+
+    async fn into_log(self) -> Result<Vec<Result<Stored, StoreError>>, StoreError> {
+        let Self { front, recipients, shards, shares, utf8, intake } = self;
+        let time = shards.first().map_or(0, |shard| shard.time());
+        let (content, files) = if intake.is_long() {
+            let shards = shards.clone();
+            front
+                .pool
+                .run(move || {
+                    let (content, files) = intake.finish(&shards, utf8, time)?;
+                    // Durable before a record says that they are there.
+                    let synced: io::Result<()> = files.iter().try_for_each(BigFile::sync);
+                    synced.map_err(|fault| StoreError::disk("sync a long message", fault))?;
+                    Ok::<_, StoreError>((content, files))
+                })
+                .await??
+        } else {
+            intake.finish(&shards, utf8, time)?
+        };
+        let mut files = files.into_iter();
+        let mut answers = Vec::with_capacity(shards.len());
+        for (shard, share) in shards.iter().zip(&shares) {
+            let file = files.next();
+            let file_id = file.as_ref().map(|file| file.file_id);
+            let owners: Vec<&Recipient> =
+                share.iter().filter_map(|place| recipients.get(*place)).collect();
+            let queued = Addition::new(&content, &owners, file_id).and_then(|addition| {
+                let (answer, answered) = oneshot::channel();
+                // From here on a record may name the file.
+                file.into_iter().for_each(BigFile::keep);
+                shard.queue.push(Job::Add(Box::new(addition), answer))?;
+                Ok(answered)
+            });
+            answers.push(queued);
+        }
+        let mut outcomes: Vec<_> =
+            recipients.iter().map(|_| Err(StoreError::Unavailable)).collect();
+        for ((shard, share), answer) in shards.iter().zip(&shares).zip(answers) {
+            let ids = match answer {
+                Ok(answered) => answered.await.map_err(|_| StoreError::Unavailable).flatten(),
+                Err(refused) => Err(refused),
+            };
+            for (nth, place) in share.iter().enumerate() {
+                let (Some(outcome), Some(recipient)) =
+                    (outcomes.get_mut(*place), recipients.get(*place))
+                else {
+                    continue;
+                };
+                *outcome = match &ids {
+                    Ok(ids) => ids.get(nth).ok_or(StoreError::Unavailable).map(|id| Stored {
+                        id: MessageId::new(*id),
+                        uidl: shard.tag.uidl(*id),
+                        octets: Octets::new(content.octets).plus_len(recipient.prefix.len()),
+                    }),
+                    Err(fault) => Err(fault.again()),
+                };
+            }
+        }
+        Ok(outcomes)
+    }
+}
+
+impl Delivery for OnItsWay {
+    fn write(&mut self, octets: &[u8]) -> Result<(), StoreError> {
+        self.intake.write(octets, &self.shards)
+    }
+
+    fn commit(self: Box<Self>) -> Pending<'static, Vec<Result<Stored, StoreError>>> {
+        Box::pin(async move {
+            let recipients = self.recipients.len();
+            match self.into_log().await {
+                Ok(outcomes) => outcomes,
+                Err(fault) => (0..recipients).map(|_| Err(fault.again())).collect(),
+            }
+        })
+    }
+}

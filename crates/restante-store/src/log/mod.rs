@@ -1,0 +1,58 @@
+//! An append-only log of segments, and an index that is derived from it.
+//!
+//! ```text
+//!  store ─► opening ─► recover ─► scan            what stands on the disk
+//!    │
+//!    ├────► deliver ─► intake     queue ─► writer ─► tail ─► batch ─► record, meta
+//!    │                              ▲        │
+//!    └────► snapshot ───────────────┘        └─► apply ─► overlay ─► index ─► fold ─► chunks
+//!              └─► read
+//! ```
+//! `FORMAT.md` beside this file says what stands where; `docs/internals/log-store.md` how it
+//! works and what is proved of it.
+
+mod addition;
+mod apply;
+mod backend;
+mod batch;
+mod chunks;
+#[cfg(test)]
+mod conforms;
+mod damage;
+mod deliver;
+mod disk;
+mod entry;
+mod epochs;
+mod fields;
+mod fold;
+mod format;
+mod front;
+mod header;
+mod identity;
+mod index;
+mod intake;
+mod meta;
+mod opening;
+mod overlay;
+mod position;
+mod quarantine;
+mod queue;
+mod read;
+mod real;
+mod record;
+mod recover;
+mod reserve;
+mod scan;
+mod segments;
+mod settings;
+mod shard;
+mod snapshot;
+mod snapshots;
+mod store;
+mod tables;
+mod tail;
+mod writer;
+
+pub use damage::Damage;
+pub use settings::Settings;
+pub use store::LogStore;

@@ -1,0 +1,146 @@
+//! Opens a store: FORMAT, an epoch, the shards, and what a crash left behind.
+
+use std::collections::HashSet;
+use std::io;
+use std::sync::{Arc, RwLock};
+
+use crate::error::StoreError;
+use crate::log::damage::Damage;
+use crate::log::disk::{Disk, Lock};
+use crate::log::epochs::{Epochs, IdSource};
+use crate::log::format::Format;
+use crate::log::quarantine;
+use crate::log::queue::Queue;
+use crate::log::read::big_path;
+use crate::log::recover::{Ground, Recovered, recover};
+use crate::log::settings::Settings;
+use crate::log::shard::Shard;
+use crate::log::snapshots::Snapshots;
+use crate::log::tail::Tail;
+
+/// All shards of a store, each with the end of its log, and what is damaged.
+pub(crate) type Opened = (Vec<(Arc<Shard>, Tail)>, Vec<Damage>);
+
+/// Opens the store on this disk, and makes it if there is none.
+pub(crate) fn open(
+    disk: &Arc<dyn Disk>,
+    name: &str,
+    settings: &Settings,
+) -> Result<Opened, StoreError> {
+    let locked = disk.lock("LOCK").map_err(|fault| StoreError::disk("lock the store", fault))?;
+    let lock: Arc<dyn Lock> =
+        locked.ok_or_else(|| StoreError::Locked { path: name.to_owned() })?.into();
+    let format = format(&**disk, settings.shards)?;
+    let epochs = Arc::new(Epochs::new(Arc::clone(disk), format));
+    // FORMAT is durable before the first shard is made.
+    let mut epoch = epochs.take(0)?;
+    let mut grounds = Vec::new();
+    for number in 0..format.shards {
+        let ground = Ground {
+            disk: Arc::clone(disk),
+            folder: folder(number),
+            shard: number,
+            store: format.store,
+            index_cache_octets: settings.index_cache_octets,
+        };
+        make_folders(&**disk, &ground.folder)
+            .map_err(|fault| StoreError::disk("make the folders of a shard", fault))?;
+        let recovered = recover(&ground)?;
+        grounds.push((ground, recovered));
+    }
+    disk.sync_dir(".").map_err(|fault| StoreError::disk("sync the store's folder", fault))?;
+    // FORMAT may be older than the logs, if somebody put an old one back.
+    let seen = grounds.iter().map(|(_, recovered)| recovered.epoch).max().unwrap_or_default();
+    if seen >= epoch {
+        epoch = epochs.take(seen)?;
+    }
+    let mut damage = Vec::new();
+    let mut shards = Vec::new();
+    for (ground, recovered) in grounds {
+        sweep(&ground, &recovered)?;
+        damage.extend(recovered.damage.iter().cloned());
+        let ids =
+            IdSource::new(u8::try_from(ground.shard).unwrap_or(0), Arc::clone(&epochs), epoch);
+        shards.push(shard(ground, recovered, &format, ids, settings, &lock));
+    }
+    Ok((shards, damage))
+}
+
+fn shard(
+    ground: Ground,
+    recovered: Recovered,
+    format: &Format,
+    ids: IdSource,
+    settings: &Settings,
+    lock: &Arc<dyn Lock>,
+) -> (Arc<Shard>, Tail) {
+    let Recovered { segments, index, overlay, last, next, .. } = recovered;
+    let shard = Arc::new(Shard {
+        disk: ground.disk,
+        folder: ground.folder,
+        number: ground.shard,
+        store: format.store,
+        tag: format.tag,
+        settings: settings.clone(),
+        segments,
+        index,
+        overlay: RwLock::new(overlay),
+        ids,
+        queue: Queue::new(settings.queue_octets_max),
+        snapshots: Snapshots::default(),
+        _lock: Arc::clone(lock),
+    });
+    // The first segment of this start says in its header of which epoch it is.
+    let epoch = shard.ids.epoch();
+    let tail = Tail::new(Arc::clone(&shard), last.unwrap_or_default(), next, epoch);
+    (shard, tail)
+}
+
+/// The FORMAT of the store, or of a new one where nothing is.
+fn format(disk: &dyn Disk, shards: u16) -> Result<Format, StoreError> {
+    if let Some(format) = Format::load(disk)? {
+        return Ok(format);
+    }
+    match disk.list(&folder(0)) {
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound => {}
+        Ok(_) => {
+            return Err(StoreError::Damaged {
+                detail: "FORMAT is missing, and shards are there: put it back from a backup".into(),
+            });
+        }
+        Err(fault) => return Err(StoreError::disk("look for shards", fault)),
+    }
+    Format::draw(disk, shards).map_err(|fault| StoreError::disk("draw a store's number", fault))
+}
+
+fn folder(shard: u16) -> String {
+    format!("s{shard:02x}")
+}
+
+fn make_folders(disk: &dyn Disk, folder: &str) -> io::Result<()> {
+    disk.mkdir(folder)?;
+    disk.mkdir(&format!("{folder}/big"))?;
+    disk.sync_dir(folder)
+}
+
+/// Removes the bodies that no record names: deliveries that were under way when all ended. Not
+/// when something was ever found damaged: the record may be in what was lost.
+fn sweep(ground: &Ground, recovered: &Recovered) -> Result<(), StoreError> {
+    let fault = |fault| StoreError::disk("sweep the bodies of long messages", fault);
+    let names = ground.disk.list(&format!("{}/big", ground.folder)).map_err(fault)?;
+    if names.is_empty() || !quarantine::is_empty(&*ground.disk)? {
+        return Ok(());
+    }
+    let mut known: HashSet<String> = HashSet::new();
+    let logged = recovered.overlay.bigs().map(|(_, file_id)| file_id);
+    for file_id in recovered.index.big_files()?.into_iter().chain(logged) {
+        known.insert(big_path(&ground.folder, file_id));
+    }
+    for name in names {
+        let path = format!("{}/big/{name}", ground.folder);
+        if name.ends_with(".msg") && !known.contains(&path) {
+            ground.disk.unlink(&path).map_err(fault)?;
+        }
+    }
+    Ok(())
+}

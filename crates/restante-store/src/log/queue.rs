@@ -1,0 +1,117 @@
+//! What waits for the writer of a shard.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, PoisonError};
+
+use tokio::sync::oneshot::Sender;
+
+use crate::error::StoreError;
+use crate::log::addition::Addition;
+use crate::log::meta::Destroyed;
+
+/// Something to be made durable, and whom to tell.
+#[derive(Debug)]
+pub(crate) enum Job {
+    /// A message; the answer is the ids of its copies.
+    Add(Box<Addition>, Sender<Result<Vec<u64>, StoreError>>),
+    /// Messages of a maildrop are gone.
+    Destroy(Destroyed, Sender<Result<(), StoreError>>),
+    /// All messages of a maildrop are gone.
+    Remove(u64, Sender<Result<(), StoreError>>),
+}
+
+impl Job {
+    /// About how much memory it has, in octets, and at least how much it adds to the log.
+    pub(crate) fn size(&self) -> u64 {
+        match self {
+            Self::Add(addition, _) => addition.size(),
+            Self::Destroy(destroyed, _) => {
+                (destroyed.copies.len() as u64).saturating_mul(16).saturating_add(96)
+            }
+            Self::Remove(..) => 96,
+        }
+    }
+}
+
+/// Jobs in the order in which they came.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    filled: Condvar,
+    octets_max: u64,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    jobs: VecDeque<Job>,
+    octets: u64,
+    is_closed: bool,
+    is_nudged: bool,
+}
+
+/// One write holds about so much at most.
+const BATCH_OCTETS: u64 = 8 << 20;
+
+impl Queue {
+    pub(crate) fn new(octets_max: usize) -> Self {
+        Self { state: Mutex::default(), filled: Condvar::new(), octets_max: octets_max as u64 }
+    }
+
+    /// Puts a job in, unless too much waits already. One that is too large by itself goes in
+    /// alone.
+    pub(crate) fn push(&self, job: Job) -> Result<(), StoreError> {
+        let size = job.size();
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let octets = state.octets.saturating_add(size);
+        if state.is_closed || (octets > self.octets_max && !state.jobs.is_empty()) {
+            return Err(StoreError::Unavailable);
+        }
+        state.octets = octets;
+        state.jobs.push_back(job);
+        self.filled.notify_one();
+        Ok(())
+    }
+
+    /// Takes what is there, as much as one write should hold, and waits if it is nothing.
+    /// Nothing at all when nudged, `None` when closed and empty.
+    pub(crate) fn take(&self) -> Option<Vec<Job>> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let mut taken = Vec::new();
+            let mut octets = 0_u64;
+            while octets < BATCH_OCTETS
+                && let Some(job) = state.jobs.pop_front()
+            {
+                octets = octets.saturating_add(job.size());
+                taken.push(job);
+            }
+            state.octets = state.octets.saturating_sub(octets);
+            if !taken.is_empty() || std::mem::take(&mut state.is_nudged) {
+                return Some(taken);
+            }
+            if state.is_closed {
+                return None;
+            }
+            state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// The writer shall look around.
+    pub(crate) fn nudge(&self) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).is_nudged = true;
+        self.filled.notify_one();
+    }
+
+    /// Nothing more goes in.
+    pub(crate) fn close(&self) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).is_closed = true;
+        self.filled.notify_one();
+    }
+
+    /// Nothing more goes in, and what waits is given up: the writer is gone.
+    pub(crate) fn abandon(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.is_closed = true;
+        state.jobs.clear();
+    }
+}

@@ -1,0 +1,297 @@
+//! A shard is opened: the segments are read from where the index ends.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+
+use crate::disk::Existence;
+use crate::error::StoreError;
+use crate::log::apply::{Applied, apply};
+use crate::log::damage::Damage;
+use crate::log::disk::{Disk, DiskFile, read_exact_at};
+use crate::log::header::{HEADER_OCTETS, Header, VERSION, number};
+use crate::log::index::Index;
+use crate::log::overlay::Overlay;
+use crate::log::position::Position;
+use crate::log::quarantine;
+use crate::log::scan::{Record, Scan};
+use crate::log::segments::Segments;
+
+/// Where a shard is, and of which store.
+#[derive(Clone, Debug)]
+pub(crate) struct Ground {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) folder: String,
+    pub(crate) shard: u16,
+    pub(crate) store: [u8; 16],
+    pub(crate) index_cache_octets: usize,
+}
+
+/// What a shard holds.
+#[derive(Debug)]
+pub(crate) struct Recovered {
+    pub(crate) segments: Segments,
+    pub(crate) index: Index,
+    pub(crate) overlay: Overlay,
+    /// The last segment, and where it ends.
+    pub(crate) last: Option<Position>,
+    /// The number of the next segment.
+    pub(crate) next: u32,
+    /// The highest epoch that was seen.
+    pub(crate) epoch: u32,
+    pub(crate) damage: Vec<Damage>,
+}
+
+/// Opens a shard.
+pub(crate) fn recover(ground: &Ground) -> Result<Recovered, StoreError> {
+    let mut recovery = Recovery::begin(ground)?;
+    let index = Index::open(
+        Arc::clone(&ground.disk),
+        format!("{}/index.redb", ground.folder),
+        ground.store,
+        ground.index_cache_octets,
+        |applied| recovery.has(applied),
+    )?;
+    recovery.replay(index.applied())?;
+    let Recovery { found, overlay, epoch, damage, .. } = recovery;
+    let segments = Segments::new(Arc::clone(&ground.disk), ground.folder.clone());
+    let last = found
+        .last_key_value()
+        .map(|(number, segment)| Position { segment: *number, offset: segment.end });
+    let next = last.map_or(0, |last| last.segment).max(index.applied().segment);
+    for number in found.into_keys() {
+        // Opened again when it is read: most never are.
+        segments.insert(number, None);
+    }
+    let next = next.checked_add(1).ok_or_else(|| StoreError::Damaged {
+        detail: format!("{}: there is no segment number behind the last", ground.folder),
+    })?;
+    Ok(Recovered { segments, index, overlay, last, next, epoch, damage })
+}
+
+struct Recovery<'a> {
+    ground: &'a Ground,
+    found: BTreeMap<u32, Segment>,
+    seed: u32,
+    overlay: Overlay,
+    epoch: u32,
+    damage: Vec<Damage>,
+}
+
+struct Segment {
+    file: Arc<dyn DiskFile>,
+    /// Where its records end.
+    end: u64,
+    /// Whether another segment was written behind it, and says so.
+    has_successor: bool,
+}
+
+impl<'a> Recovery<'a> {
+    /// Reads all headers.
+    fn begin(ground: &'a Ground) -> Result<Self, StoreError> {
+        let fault = |fault| StoreError::disk(format!("look into {}", ground.folder), fault);
+        let mut recovery = Self {
+            ground,
+            found: BTreeMap::new(),
+            seed: crc32c::crc32c(&ground.store),
+            overlay: Overlay::default(),
+            epoch: 0,
+            damage: Vec::new(),
+        };
+        let names = ground.disk.list(&ground.folder).map_err(fault)?;
+        let mut numbers: Vec<_> = names.iter().filter_map(|name| number(name)).collect();
+        numbers.sort_unstable();
+        let mut ends: BTreeMap<u32, u64> = BTreeMap::new();
+        let last = numbers.last().copied();
+        for number in numbers {
+            if let Some(header) = recovery.take_in(number, Some(number) == last)? {
+                ends.insert(header.previous, header.previous_end);
+                recovery.epoch = recovery.epoch.max(header.epoch);
+            }
+        }
+        for (number, segment) in &mut recovery.found {
+            if let Some(end) = ends.get(number) {
+                segment.has_successor = true;
+                segment.end = segment.end.min(*end);
+            }
+        }
+        Ok(recovery)
+    }
+
+    fn path(&self, number: u32) -> String {
+        format!("{}/{}", self.ground.folder, crate::log::header::name(number))
+    }
+
+    /// Takes a segment in, and answers with its header, if that is right.
+    fn take_in(&mut self, number: u32, is_last: bool) -> Result<Option<Header>, StoreError> {
+        let path = self.path(number);
+        let fault = |fault| StoreError::disk(format!("read {path}"), fault);
+        let file = self.ground.disk.open(&path, Existence::Old).map_err(fault)?;
+        let end = file.len().map_err(fault)?;
+        let header = match header(&*file).map_err(fault)? {
+            Some(header) if header.version > VERSION => {
+                return Err(StoreError::Damaged {
+                    detail: format!(
+                        "{path}: it has version {}, this program knows {VERSION}: use a newer one",
+                        header.version
+                    ),
+                });
+            }
+            Some(header) => Some(header).filter(|header| {
+                header.number == number
+                    && header.shard == self.ground.shard
+                    && header.store == self.ground.store
+            }),
+            None => None,
+        };
+        if header.is_none() {
+            let scan = Scan { file: &*file, number, seed: self.seed, end };
+            if is_last && scan.find(0, |_| true).map_err(fault)?.is_none() {
+                // It was being made when all ended: nothing in it was ever acknowledged.
+                self.ground.disk.unlink(&path).map_err(fault)?;
+                return Ok(None);
+            }
+            self.report(number, &*file, (0, HEADER_OCTETS as u64), "its header is not right")?;
+        }
+        self.found.insert(number, Segment { file, end, has_successor: false });
+        Ok(header)
+    }
+
+    /// Whether the log has this place.
+    fn has(&self, position: Position) -> bool {
+        position == Position::default()
+            || self.found.get(&position.segment).is_some_and(|segment| {
+                (HEADER_OCTETS as u64..=segment.end).contains(&position.offset)
+            })
+    }
+
+    /// Reads all records behind a place.
+    fn replay(&mut self, from: Position) -> Result<(), StoreError> {
+        let numbers: Vec<u32> =
+            self.found.range(from.segment..).map(|(number, _)| *number).collect();
+        for number in numbers {
+            let start = if number == from.segment { from.offset } else { HEADER_OCTETS as u64 };
+            let fault = |fault| StoreError::disk(format!("read segment {number:08x}"), fault);
+            let end = self.replay_segment(number, start).map_err(|error| match error {
+                Fault::Disk(source) => fault(source),
+                Fault::Store(error) => error,
+            })?;
+            if let Some(segment) = self.found.get_mut(&number) {
+                segment.end = end;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the records of a segment from an offset, and answers where they end.
+    fn replay_segment(&mut self, number: u32, start: u64) -> Result<u64, Fault> {
+        let Some(segment) = self.found.get(&number) else { return Ok(start) };
+        let (file, limit, is_open_ended) =
+            (Arc::clone(&segment.file), segment.end, !segment.has_successor);
+        let scan = Scan { file: &*file, number, seed: self.seed, end: limit };
+        let mut at = start;
+        while at < limit {
+            let record = scan.record(at)?;
+            if let Some(record) = record {
+                // A body is looked at only where it may have been torn; else when it is read.
+                if !is_open_ended || scan.body_is_right(&record)? || is_damage(&scan, at)? {
+                    at = record.end();
+                    self.apply(&record)?;
+                    continue;
+                }
+                cut(&*file, at);
+                return Ok(at);
+            }
+            let wanted = |record: &Record| !is_open_ended || record.batch() > at;
+            match scan.find(at, wanted)? {
+                Some(_) => {
+                    // From here on every right record counts, whatever its batch.
+                    let next = scan.find(at, |_| true)?.map_or(limit, |next| next.at);
+                    self.report(number, &*file, (at, next), "no record where one should be")?;
+                    at = next;
+                }
+                None if is_open_ended => {
+                    cut(&*file, at);
+                    return Ok(at);
+                }
+                None => {
+                    self.report(number, &*file, (at, limit), "no record where one should be")?;
+                    at = limit;
+                }
+            }
+        }
+        Ok(limit)
+    }
+
+    fn apply(&mut self, record: &Record) -> Result<(), Fault> {
+        match apply(&mut self.overlay, &record.head, &record.meta) {
+            Applied::Done => {}
+            Applied::Epoch(epoch) => self.epoch = self.epoch.max(epoch),
+            Applied::Senseless => {
+                let (path, to) = (self.path(record.head.segment), record.end());
+                let what = "a record that makes no sense";
+                self.damage.push(Damage { path, from: record.at, to, what });
+            }
+            Applied::Unknown => {
+                return Err(Fault::Store(StoreError::Damaged {
+                    detail: format!(
+                        "segment {:08x} has a record of kind {}, which this version does not \
+                         know: use a newer one",
+                        record.head.segment, record.head.kind
+                    ),
+                }));
+            }
+        }
+        Ok(())
+    }
+
+    fn report(
+        &mut self,
+        number: u32,
+        file: &dyn DiskFile,
+        (from, to): (u64, u64),
+        what: &'static str,
+    ) -> Result<(), StoreError> {
+        let name = format!("{}-{number:08x}-{from}", self.ground.folder);
+        quarantine::keep(&*self.ground.disk, &name, file, from..to)?;
+        self.damage.push(Damage { path: self.path(number), from, to, what });
+        Ok(())
+    }
+}
+
+enum Fault {
+    Disk(io::Error),
+    Store(StoreError),
+}
+
+impl From<io::Error> for Fault {
+    fn from(fault: io::Error) -> Self {
+        Self::Disk(fault)
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Whether something behind this place was written when it was durable.
+fn is_damage(scan: &Scan<'_>, at: u64) -> io::Result<bool> {
+    Ok(scan.find(at, |record| record.batch() > at)?.is_some())
+}
+
+/// Cuts a torn tail off. What is left of the segment is what was acknowledged; the next
+/// segment's header says so too, and so it does not matter if this fails.
+fn cut(file: &dyn DiskFile, end: u64) {
+    let _ = file.set_len(end).and_then(|()| file.sync());
+}
+
+/// The header of a segment, if it is whole.
+fn header(file: &dyn DiskFile) -> io::Result<Option<Header>> {
+    let mut octets = [0; HEADER_OCTETS];
+    match read_exact_at(file, &mut octets, 0) {
+        Err(fault) if fault.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+        outcome => outcome.map(|()| Header::decode(&octets)),
+    }
+}

@@ -1,0 +1,86 @@
+//! One shard, as everybody sees it: its segments, what its maildrops hold, its queue.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::UNIX_EPOCH;
+
+use mail_wire::Uidl;
+
+use crate::body::{Body, Wait};
+use crate::error::StoreError;
+use crate::log::disk::{Disk, Lock};
+use crate::log::entry::{Entry, NAMED};
+use crate::log::epochs::IdSource;
+use crate::log::identity::Tag;
+use crate::log::index::Index;
+use crate::log::overlay::Overlay;
+use crate::log::queue::Queue;
+use crate::log::read::{self, Place};
+use crate::log::segments::Segments;
+use crate::log::settings::Settings;
+use crate::log::snapshots::Snapshots;
+
+/// One shard of a store.
+#[derive(Debug)]
+pub(crate) struct Shard {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) folder: String,
+    pub(crate) number: u16,
+    pub(crate) store: [u8; 16],
+    pub(crate) tag: Tag,
+    pub(crate) settings: Settings,
+    pub(crate) segments: Segments,
+    pub(crate) index: Index,
+    /// What the index does not know yet. Only the writer changes it.
+    pub(crate) overlay: RwLock<Overlay>,
+    pub(crate) ids: IdSource,
+    pub(crate) queue: Queue,
+    pub(crate) snapshots: Snapshots,
+    /// The store is locked for as long as anything of it is in use.
+    pub(crate) _lock: Arc<dyn Lock>,
+}
+
+impl Shard {
+    /// The seed of the checksums of heads.
+    pub(crate) fn seed(&self) -> u32 {
+        crc32c::crc32c(&self.store)
+    }
+
+    /// The time of day in milliseconds since 1970.
+    pub(crate) fn time(&self) -> u64 {
+        let time = self.disk.now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// What a maildrop holds, in delivery order.
+    pub(crate) fn entries(&self, maildrop: u64) -> Result<Vec<Entry>, StoreError> {
+        self.index.entries(maildrop, &self.overlay)
+    }
+
+    /// The unique-id of a message.
+    pub(crate) fn uidl(&self, maildrop: u64, entry: &Entry) -> Result<Uidl, StoreError> {
+        let named = {
+            let overlay = self.overlay.read().unwrap_or_else(PoisonError::into_inner);
+            overlay.uidl(maildrop, entry.id).map(<[u8]>::to_vec)
+        };
+        let named = match named {
+            None if entry.flags & NAMED != 0 => self.index.uidl(maildrop, entry.id)?,
+            named => named,
+        };
+        match named {
+            Some(uidl) => Uidl::new(&uidl)
+                .map_err(|wrong| StoreError::Damaged { detail: format!("a unique-id: {wrong}") }),
+            None => Ok(self.tag.uidl(entry.id)),
+        }
+    }
+
+    /// The message of an entry; `None` if the disk must be waited for, and may not be.
+    pub(crate) fn message(&self, entry: &Entry, wait: Wait) -> Result<Option<Body>, StoreError> {
+        let place = Place {
+            disk: &*self.disk,
+            folder: &self.folder,
+            segments: &self.segments,
+            seed: self.seed(),
+        };
+        read::message(place, entry, wait)
+    }
+}

@@ -1,0 +1,91 @@
+//! Which snapshots are open, and which files wait for them to end before they are removed.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+
+/// A file that nobody needs but snapshots that were open before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Doomed {
+    /// The body with this number.
+    Big(u64),
+}
+
+/// The open snapshots of a shard.
+#[derive(Debug, Default)]
+pub(crate) struct Snapshots {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// How often something was doomed.
+    now: u64,
+    /// How many snapshots were opened at each time, of those that are open.
+    open: BTreeMap<u64, usize>,
+    doomed: VecDeque<(u64, Doomed)>,
+}
+
+impl Snapshots {
+    /// A snapshot is about to look: what is there from now on stays until [`Snapshots::end`].
+    pub(crate) fn begin(&self) -> u64 {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = state.now;
+        let open = state.open.entry(now).or_default();
+        *open = open.saturating_add(1);
+        now
+    }
+
+    /// The snapshot that began then has ended. Answers whether something waited for one.
+    pub(crate) fn end(&self, began: u64) -> bool {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(open) = state.open.get_mut(&began) {
+            *open = open.saturating_sub(1);
+            if *open == 0 {
+                state.open.remove(&began);
+            }
+        }
+        !state.doomed.is_empty()
+    }
+
+    /// No snapshot that begins from now on will see this file.
+    pub(crate) fn doom(&self, what: Doomed) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = state.now;
+        state.doomed.push_back((now, what));
+        state.now = state.now.saturating_add(1);
+    }
+
+    /// What no open snapshot needs any more; handed over once.
+    pub(crate) fn due(&self) -> Vec<Doomed> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let oldest = state.open.keys().next().copied().unwrap_or(u64::MAX);
+        let mut due = Vec::new();
+        while state.doomed.front().is_some_and(|(doomed, _)| *doomed < oldest) {
+            due.extend(state.doomed.pop_front().map(|(_, what)| what));
+        }
+        due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // I10: no entry points nowhere
+    #[test]
+    fn a_file_waits_for_the_snapshots_that_may_see_it() {
+        let snapshots = Snapshots::default();
+        let early = snapshots.begin();
+        snapshots.doom(Doomed::Big(1));
+        let late = snapshots.begin();
+        snapshots.doom(Doomed::Big(2));
+        assert_eq!(snapshots.due(), []);
+        assert!(snapshots.end(early));
+        assert_eq!(snapshots.due(), [Doomed::Big(1)]);
+        assert!(snapshots.end(late));
+        assert_eq!(snapshots.due(), [Doomed::Big(2)]);
+        assert!(!snapshots.end(snapshots.begin()));
+        snapshots.doom(Doomed::Big(3));
+        assert_eq!(snapshots.due(), [Doomed::Big(3)], "nobody looks");
+    }
+}

@@ -1,0 +1,112 @@
+//! `LogStore`: a folder with shards.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+
+use mail_wire::MaildropId;
+use tokio::sync::oneshot;
+
+use crate::disk;
+use crate::error::StoreError;
+use crate::log::damage::Damage;
+use crate::log::deliver::OnItsWay;
+use crate::log::disk::Disk;
+use crate::log::front::Front;
+use crate::log::opening;
+use crate::log::queue::Job;
+use crate::log::real::RealDisk;
+use crate::log::settings::Settings;
+use crate::log::snapshot::Snapshot;
+use crate::log::writer::Writer;
+use crate::pool::Pool;
+use crate::store::{Delivery, Incoming, Maildrop, Pending, Promises, Store};
+
+/// A store that keeps all messages in logs of its own. FORMAT.md says how.
+#[derive(Clone, Debug)]
+pub struct LogStore {
+    front: Arc<Front>,
+    damage: Arc<[Damage]>,
+}
+
+/// How many threads may wait for the disk at once, and how much may wait for them.
+const THREADS: usize = 16;
+const QUEUE_MAX: usize = 4096;
+
+impl LogStore {
+    /// Opens the store in this folder, and makes it if there is none. It stays locked against
+    /// other processes until the store and all that came from it are dropped, and what was
+    /// queued is written.
+    ///
+    /// What was found damaged, and put aside, is in [`LogStore::damage`].
+    pub fn open(root: &Path, settings: &Settings) -> Result<Self, StoreError> {
+        Self::open_with(disk::Disk::default(), root, settings)
+    }
+
+    pub(crate) fn open_with(
+        calls: disk::Disk,
+        root: &Path,
+        settings: &Settings,
+    ) -> Result<Self, StoreError> {
+        let name = root.display().to_string();
+        let disk = RealDisk::open(calls, root)
+            .map_err(|fault| StoreError::disk(format!("open {name}"), fault))?;
+        let disk: Arc<dyn Disk> = Arc::new(disk);
+        Self::open_on(&disk, &name, settings)
+    }
+
+    pub(crate) fn open_on(
+        disk: &Arc<dyn Disk>,
+        name: &str,
+        settings: &Settings,
+    ) -> Result<Self, StoreError> {
+        let (shards, damage) = opening::open(disk, name, settings)?;
+        let front = Arc::new(Front {
+            shards: shards.iter().map(|(shard, _)| Arc::clone(shard)).collect(),
+            pool: Pool::new(THREADS, QUEUE_MAX),
+        });
+        for (shard, tail) in shards {
+            let writer = Writer::new(Arc::clone(&shard), tail);
+            thread::Builder::new()
+                .name(format!("log {}", shard.folder))
+                .spawn(move || writer.run())
+                .map_err(|fault| StoreError::disk("start a writer", fault))?;
+        }
+        Ok(Self { front, damage: damage.into() })
+    }
+
+    /// What was found damaged when the store was opened.
+    pub fn damage(&self) -> &[Damage] {
+        &self.damage
+    }
+}
+
+impl Store for LogStore {
+    fn promises(&self) -> Promises {
+        Promises { durable: true, atomic_update: true, shared_with_others: false }
+    }
+
+    fn open(&self, maildrop: MaildropId) -> Pending<'_, Result<Box<dyn Maildrop>, StoreError>> {
+        Box::pin(async move {
+            let front = Arc::clone(&self.front);
+            let snapshot = self.front.pool.run(move || Snapshot::open(front, maildrop)).await??;
+            Ok(Box::new(snapshot) as Box<dyn Maildrop>)
+        })
+    }
+
+    fn deliver(&self, incoming: Incoming) -> Pending<'_, Result<Box<dyn Delivery>, StoreError>> {
+        Box::pin(async move {
+            let delivery = OnItsWay::new(Arc::clone(&self.front), incoming)?;
+            Ok(Box::new(delivery) as Box<dyn Delivery>)
+        })
+    }
+
+    fn remove(&self, maildrop: MaildropId) -> Pending<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            let (answer, answered) = oneshot::channel();
+            let shard = self.front.shard(maildrop)?;
+            shard.queue.push(Job::Remove(maildrop.get(), answer))?;
+            answered.await.map_err(|_| StoreError::Unavailable)?
+        })
+    }
+}

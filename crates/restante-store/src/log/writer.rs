@@ -1,0 +1,224 @@
+//! The writer of a shard: takes all that is queued, writes it at once, syncs once, answers all.
+
+use std::sync::{Arc, PoisonError};
+
+use crate::error::StoreError;
+use crate::log::apply::apply;
+use crate::log::meta::Destroyed;
+use crate::log::overlay::Overlay;
+use crate::log::queue::Job;
+use crate::log::read::big_path;
+use crate::log::record::Kind;
+use crate::log::reserve::Reserve;
+use crate::log::shard::Shard;
+use crate::log::snapshots::Doomed;
+use crate::log::tail::Tail;
+
+/// The only one who writes the segments and the index of a shard.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    shard: Arc<Shard>,
+    reserve: Reserve,
+    tail: Tail,
+    /// What was logged since the index was brought up to date, in octets.
+    octets: u64,
+    /// With how many changes that is tried again.
+    changes_max: usize,
+}
+
+/// The index is this much behind, in multiples of what is usual, when messages are refused:
+/// all of it is in memory.
+const BEHIND_MAX: usize = 64;
+
+impl Writer {
+    pub(crate) fn new(shard: Arc<Shard>, tail: Tail) -> Self {
+        let path = format!("{}/reserve", shard.folder);
+        let reserve = Reserve::new(Arc::clone(&shard.disk), path, shard.settings.reserve_octets);
+        let changes_max = shard.settings.checkpoint_messages;
+        Self { shard, reserve, tail, octets: 0, changes_max }
+    }
+
+    /// Works until the queue is closed and empty.
+    pub(crate) fn run(mut self) {
+        let _abandon = Abandon(Arc::clone(&self.shard));
+        if self.changes() > 0 {
+            self.checkpoint();
+        }
+        while let Some(jobs) = self.shard.queue.take() {
+            let mut together = Vec::with_capacity(jobs.len());
+            for job in jobs {
+                if let Job::Remove(maildrop, answer) = job {
+                    // What came before it is removed too, and must be known for that.
+                    self.commit(std::mem::take(&mut together));
+                    let _ = answer.send(self.remove(maildrop));
+                } else {
+                    together.push(job);
+                }
+            }
+            self.commit(together);
+            if self.changes() >= self.changes_max
+                || self.octets >= self.shard.settings.checkpoint_octets
+            {
+                self.checkpoint();
+            }
+            self.bury();
+        }
+        self.tail.seal();
+        if self.changes() > 0 || self.shard.index.applied() != self.tail.position() {
+            self.checkpoint();
+        }
+        self.bury();
+    }
+
+    /// Writes the jobs in one batch, and answers all.
+    fn commit(&mut self, mut jobs: Vec<Job>) {
+        let is_addition = |job: &Job| matches!(job, Job::Add(..));
+        if jobs.iter().any(is_addition) {
+            let refusal = if !self.reserve.is_held() {
+                Some(StoreError::Full {
+                    detail: "what is left of the disk is kept for deletions".into(),
+                    quota: false,
+                })
+            } else if self.changes()
+                > self.shard.settings.checkpoint_messages.saturating_mul(BEHIND_MAX)
+            {
+                Some(StoreError::Unavailable)
+            } else {
+                None
+            };
+            if let Some(refusal) = refusal {
+                refuse(jobs.extract_if(.., |job| is_addition(job)), &refusal);
+            }
+        }
+        if jobs.is_empty() {
+            return;
+        }
+        let mut outcome = self.write(&mut jobs);
+        if let Err(fault @ StoreError::Full { .. }) = &outcome
+            && self.reserve.release()
+        {
+            refuse(jobs.extract_if(.., |job| is_addition(job)), fault);
+            outcome = self.write(&mut jobs);
+        }
+        match outcome {
+            Ok(()) => jobs.into_iter().for_each(accept),
+            Err(fault) => refuse(jobs.into_iter(), &fault),
+        }
+    }
+
+    /// Makes the jobs durable, then visible.
+    fn write(&mut self, jobs: &mut [Job]) -> Result<(), StoreError> {
+        if jobs.is_empty() {
+            return Ok(());
+        }
+        let size = jobs.iter().map(Job::size).fold(0, u64::saturating_add);
+        let mut batch = self.tail.batch(size)?;
+        let mut last_epoch = self.tail.epoch;
+        for job in jobs {
+            let pushed = match job {
+                Job::Add(addition, _) => {
+                    let (ids, epoch) = self.shard.ids.take(addition.meta.count)?;
+                    let mut pushed = Some(());
+                    if epoch != last_epoch {
+                        last_epoch = epoch;
+                        pushed = batch.push_plain(Kind::Epoch, &epoch.to_le_bytes());
+                    }
+                    addition.meta.set_ids(&ids);
+                    addition.ids = ids;
+                    pushed.and_then(|()| {
+                        batch.push(&addition.head, &addition.meta.octets, &addition.body)
+                    })
+                }
+                Job::Destroy(destroyed, _) => {
+                    destroyed.encode().and_then(|meta| batch.push_plain(Kind::Destroy, &meta))
+                }
+                Job::Remove(..) => Some(()),
+            };
+            pushed.ok_or(StoreError::TooLarge { octets_max: u64::from(u32::MAX) })?;
+        }
+        self.tail.write(&batch)?;
+        self.tail.epoch = last_epoch;
+        self.octets = self.octets.saturating_add(batch.octets().len() as u64);
+        let mut overlay = self.shard.overlay.write().unwrap_or_else(PoisonError::into_inner);
+        for (head, meta) in batch.records() {
+            apply(&mut overlay, head, meta);
+        }
+        Ok(())
+    }
+
+    /// Removes all messages of a maildrop.
+    fn remove(&mut self, maildrop: u64) -> Result<(), StoreError> {
+        let entries = self.shard.entries(maildrop)?;
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let copies = entries.iter().map(|entry| (entry.id, entry.segment)).collect();
+        let (answer, mut answered) = tokio::sync::oneshot::channel();
+        self.commit(vec![Job::Destroy(Destroyed { maildrop, copies }, answer)]);
+        answered.try_recv().unwrap_or(Err(StoreError::Unavailable))
+    }
+
+    fn changes(&self) -> usize {
+        self.shard.overlay.read().unwrap_or_else(PoisonError::into_inner).changes()
+    }
+
+    /// Brings the index up to date. If that fails, what it does not know stays in memory, and
+    /// it is tried again later.
+    fn checkpoint(&mut self) {
+        self.octets = 0;
+        let shard = &self.shard;
+        let folded = {
+            let overlay = shard.overlay.read().unwrap_or_else(PoisonError::into_inner);
+            shard.index.fold(&overlay, self.tail.position())
+        };
+        let Ok(folded) = folded else {
+            self.changes_max = self.changes().saturating_mul(2).max(1);
+            return;
+        };
+        self.changes_max = shard.settings.checkpoint_messages;
+        *shard.overlay.write().unwrap_or_else(PoisonError::into_inner) = Overlay::default();
+        for file in folded.files {
+            shard.snapshots.doom(Doomed::Big(file));
+        }
+    }
+
+    /// Removes the files that nobody needs. One that cannot be removed is swept at the next
+    /// start.
+    fn bury(&self) {
+        for doomed in self.shard.snapshots.due() {
+            match doomed {
+                Doomed::Big(file) => {
+                    let _ = self.shard.disk.unlink(&big_path(&self.shard.folder, file));
+                }
+            }
+        }
+    }
+}
+
+/// However the writer ends: nobody waits for it any more.
+struct Abandon(Arc<Shard>);
+
+impl Drop for Abandon {
+    fn drop(&mut self) {
+        self.0.queue.abandon();
+    }
+}
+
+fn accept(job: Job) {
+    // Nobody may be waiting any more; it is done all the same.
+    match job {
+        Job::Add(addition, answer) => drop(answer.send(Ok(addition.ids))),
+        Job::Destroy(_, answer) | Job::Remove(_, answer) => drop(answer.send(Ok(()))),
+    }
+}
+
+fn refuse(jobs: impl Iterator<Item = Job>, fault: &StoreError) {
+    for job in jobs {
+        match job {
+            Job::Add(_, answer) => drop(answer.send(Err(fault.again()))),
+            Job::Destroy(_, answer) | Job::Remove(_, answer) => {
+                drop(answer.send(Err(fault.again())));
+            }
+        }
+    }
+}
