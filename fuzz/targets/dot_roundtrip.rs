@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use mail_wire::dot::{Stuffer, Unstuffer};
 
-/// The first octet says into how large pieces the rest is cut.
+// The first octet says into how large pieces the rest is cut.
 fuzz_target!(|data: &[u8]| {
     let Some((&piece, octets)) = data.split_first() else { return };
     let piece = usize::from(piece).max(1);

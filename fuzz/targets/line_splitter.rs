@@ -6,7 +6,7 @@ use mail_wire::line::{Line, LineSplitter};
 
 const OCTETS_MAX: usize = 40;
 
-/// The first octet says into how large pieces the rest is cut.
+// The first octet says into how large pieces the rest is cut.
 fuzz_target!(|data: &[u8]| {
     let Some((&piece, octets)) = data.split_first() else { return };
     let whole = lines(octets, octets.len().max(1));

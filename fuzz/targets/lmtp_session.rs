@@ -12,7 +12,7 @@ use lmtp_proto::{
     Session, Tls,
 };
 
-/// The first octet: how the connection stands; the second: into how large pieces it is cut.
+// The first octet: how the connection stands; the second: into how large pieces it is cut.
 fuzz_target!(|data: &[u8]| {
     let [setting, piece, octets @ ..] = data else { return };
     let whole = talk(*setting, octets, octets.len().max(1));

@@ -15,7 +15,7 @@ use pop3_proto::server::session::Session;
 
 const MESSAGES: usize = 3;
 
-/// The first octet: how the connection stands; the second: into how large pieces it is cut.
+// The first octet: how the connection stands; the second: into how large pieces it is cut.
 fuzz_target!(|data: &[u8]| {
     let [setting, piece, octets @ ..] = data else { return };
     let whole = talk(*setting, octets, octets.len().max(1));
