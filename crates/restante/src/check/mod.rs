@@ -59,12 +59,12 @@ pub(crate) async fn accounts(document: &Document, settings: &Settings) -> Vec<Pr
         Err(failure) => vec![failure.to_string()],
     };
     let places = read(document).findings.places;
-    let placed = |concern: String| {
+    let problem_of = |concern: String| {
         let name = if concern.contains("postmaster") { "intake.postmaster" } else { "state" };
         let place = places.get(name).or_else(|| places.get("domains")).cloned();
         Problem::warning(concern).at(place)
     };
-    concerns.into_iter().map(placed).collect()
+    concerns.into_iter().map(problem_of).collect()
 }
 
 /// Whether a server runs on this configuration's state.
