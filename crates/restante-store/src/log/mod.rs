@@ -18,11 +18,15 @@ mod batch;
 mod chunks;
 #[cfg(test)]
 mod conforms;
+#[cfg(test)]
+mod crashes;
 mod damage;
 mod deliver;
 mod disk;
 mod entry;
 mod epochs;
+#[cfg(test)]
+mod faults;
 mod fields;
 mod fold;
 mod format;
@@ -31,6 +35,8 @@ mod header;
 mod identity;
 mod index;
 mod intake;
+#[cfg(test)]
+mod lives;
 mod meta;
 mod opening;
 mod overlay;
@@ -51,6 +57,8 @@ mod snapshots;
 mod store;
 mod tables;
 mod tail;
+#[cfg(test)]
+mod trial;
 mod writer;
 
 pub use damage::Damage;

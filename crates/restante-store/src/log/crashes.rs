@@ -1,0 +1,264 @@
+//! Tails torn at every octet, and flipped bits: what was acknowledged is there or is told.
+
+use std::fs;
+use std::path::Path;
+
+use mail_wire::{MaildropId, MessageNumber};
+use tempfile::TempDir;
+
+use crate::error::StoreError;
+use crate::log::header::HEADER_OCTETS;
+use crate::log::record::HEAD_OCTETS;
+use crate::log::scan::Scan;
+use crate::log::store::LogStore;
+use crate::log::trial::{
+    closed, contents, deliver, image, open, read, remove, segments, small, text, without_index,
+};
+use crate::maildir::scratch::quick;
+use crate::store::Store;
+
+const OURS: MaildropId = MaildropId::new(1);
+
+/// A store that is killed after so many short messages, each acknowledged, and its messages.
+async fn killed(messages: usize) -> (TempDir, Vec<(String, String)>) {
+    let folder = quick();
+    let store = open(folder.path(), &small()).unwrap();
+    for number in 0..messages {
+        for outcome in deliver(&store, &[OURS], &text(number, 40)).await.unwrap() {
+            outcome.unwrap();
+        }
+    }
+    let all = contents(&store, OURS).await.unwrap();
+    assert_eq!(all.len(), messages);
+    (image(folder.path()), all)
+}
+
+/// Where the records of the only segment begin, and where the last one ends.
+fn bounds(root: &Path) -> Vec<u64> {
+    let path = segments(root).pop().unwrap();
+    let format = fs::read_to_string(root.join("FORMAT")).unwrap();
+    let number = format.lines().find_map(|line| line.strip_prefix("store ")).unwrap();
+    let number = u128::from_str_radix(number, 16).unwrap().to_be_bytes();
+    let disk = crate::log::real::RealDisk::open(crate::disk::Disk::default(), root).unwrap();
+    let path = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+    let file = crate::log::disk::Disk::open(&disk, &path, crate::disk::Existence::Old).unwrap();
+    let end = file.len().unwrap();
+    let scan = Scan { file: &*file, number: 1, seed: crc32c::crc32c(&number), end };
+    let mut at = HEADER_OCTETS as u64;
+    let mut bounds = vec![at];
+    while let Some(record) = scan.record(at).unwrap() {
+        at = record.end();
+        bounds.push(at);
+    }
+    bounds
+}
+
+async fn reopened(root: &Path) -> (LogStore, Vec<(String, String)>) {
+    let store = open(root, &small()).unwrap();
+    let all = contents(&store, OURS).await.unwrap();
+    (store, all)
+}
+
+// FORMAT.md, Recovery 4: a torn tail is no damage, and what was torn does not come back
+#[tokio::test]
+async fn a_tail_torn_at_any_octet_takes_only_what_was_not_acknowledged() {
+    let (folder, all) = killed(3).await;
+    let bounds = bounds(folder.path());
+    let [.., start, end] = bounds[..] else { panic!("{bounds:?}") };
+    let but_last = &all[..2];
+    for cut in start..end {
+        for filling in [None, Some(0), Some(0xA5)] {
+            let copy = image(folder.path());
+            let path = segments(copy.path()).pop().unwrap();
+            let mut octets = fs::read(&path).unwrap();
+            let place = usize::try_from(cut).unwrap();
+            match filling {
+                None => octets.truncate(place),
+                Some(octet) => octets[place..].fill(octet),
+            }
+            let is_whole = octets.len() as u64 >= end
+                && octets[..usize::try_from(end).unwrap()]
+                    == fs::read(&segments(folder.path())[0]).unwrap()
+                        [..usize::try_from(end).unwrap()];
+            fs::write(&path, octets).unwrap();
+            let (store, found) = reopened(copy.path()).await;
+            assert_eq!(store.damage(), [], "{cut} {filling:?}");
+            // The padding of the last record may be torn: then both are right.
+            let expected = if is_whole { &all[..] } else { but_last };
+            if found != expected {
+                assert_eq!((found.as_slice(), filling), (&all[..], Some(0xA5)), "{cut}");
+            }
+            // A new message goes behind it, and the torn one never comes back.
+            deliver(&store, &[OURS], &text(9, 10)).await.unwrap().pop().unwrap().unwrap();
+            let with_new = contents(&store, OURS).await.unwrap();
+            assert_eq!(with_new[..found.len()], found[..]);
+            let killed_again = image(copy.path());
+            drop(store);
+            for root in [copy.path(), killed_again.path()] {
+                assert_eq!(reopened(root).await.1, with_new, "{cut} {filling:?}");
+                closed(root);
+                without_index(root);
+                assert_eq!(reopened(root).await.1, with_new, "rebuilt, {cut} {filling:?}");
+            }
+        }
+    }
+}
+
+// FORMAT.md, Recovery 4: damage is told, and everything else is still there
+#[tokio::test]
+async fn a_flipped_bit_in_the_middle_is_damage_and_the_rest_is_there() {
+    let (folder, all) = killed(3).await;
+    let bounds = bounds(folder.path());
+    let (start, end) = (bounds[1], bounds[2]);
+    let without = [all[0].clone(), all[2].clone()];
+    let (mut told, mut unreadable) = (0, 0);
+    for at in start..end {
+        for bit in if at < start + HEAD_OCTETS as u64 { 0..8 } else { 3..4 } {
+            let copy = image(folder.path());
+            flip(&segments(copy.path())[0], at, bit);
+            let store = open(copy.path(), &small()).unwrap();
+            let maildrop = store.open(OURS).await.unwrap();
+            match store.damage() {
+                [] => {
+                    // The body, or padding: it is listed still, and never given out as whole.
+                    assert_eq!(maildrop.listing().len(), 3, "{at}");
+                    match read(&*maildrop, MessageNumber::new(2).unwrap()).await {
+                        Ok(text) => assert_eq!(text, all[1].1, "{at}"),
+                        Err(StoreError::Damaged { .. }) => unreadable += 1,
+                        Err(other) => panic!("{at}: {other}"),
+                    }
+                    for number in [1, 3] {
+                        let text =
+                            read(&*maildrop, MessageNumber::new(number).unwrap()).await.unwrap();
+                        assert_eq!(text, all[number as usize - 1].1);
+                    }
+                }
+                [damage] => {
+                    assert_eq!((damage.from, damage.to), (start, end));
+                    assert_eq!(contents(&store, OURS).await.unwrap(), without, "{at}");
+                    let kept = fs::read_dir(copy.path().join("quarantine")).unwrap().count();
+                    assert_eq!(kept, 1);
+                    told += 1;
+                }
+                more => panic!("{at}: {more:?}"),
+            }
+        }
+    }
+    assert!(told >= 64 * 8, "every bit of the head: {told}");
+    assert!(unreadable > 40, "every octet of the body: {unreadable}");
+}
+
+// After an end in good order even the last record is known to have been whole.
+#[tokio::test]
+async fn damage_of_the_last_record_is_told_where_the_segment_was_sealed() {
+    let folder = quick();
+    let store = open(folder.path(), &small()).unwrap();
+    deliver(&store, &[OURS], &text(1, 40)).await.unwrap().pop().unwrap().unwrap();
+    drop(store);
+    closed(folder.path());
+    without_index(folder.path());
+    flip(&segments(folder.path())[0], HEADER_OCTETS as u64 + 9, 1);
+    let store = open(folder.path(), &small()).unwrap();
+    assert_eq!(store.damage().len(), 1);
+}
+
+// FORMAT.md, Recovery 2: a header that is not right loses no record
+#[tokio::test]
+async fn a_damaged_segment_header_is_told_and_loses_nothing() {
+    let (folder, all) = killed(2).await;
+    for at in 0..60 {
+        let copy = image(folder.path());
+        flip(&segments(copy.path())[0], at, 5);
+        let (store, found) = reopened(copy.path()).await;
+        assert_eq!((store.damage().len(), found), (1, all.clone()), "{at}");
+    }
+}
+
+// A segment that was being made when all ended
+#[tokio::test]
+async fn a_segment_without_a_whole_header_is_removed() {
+    let (folder, all) = killed(2).await;
+    for octets in [vec![], vec![0; 4096], b"RSTSEG\r\n\x01".to_vec()] {
+        let copy = image(folder.path());
+        fs::write(copy.path().join("s00/00000002.log"), octets).unwrap();
+        let (store, found) = reopened(copy.path()).await;
+        assert_eq!((store.damage(), found), ([].as_slice(), all.clone()));
+        deliver(&store, &[OURS], &text(5, 10)).await.unwrap().pop().unwrap().unwrap();
+        assert_eq!(contents(&store, OURS).await.unwrap().len(), 3);
+    }
+}
+
+// P-057: a long message that is damaged ends in an error, never in its end
+#[tokio::test]
+async fn a_damaged_long_body_is_never_given_out_whole() {
+    for big_octets_min in [50_000, 1 << 20] {
+        let settings =
+            crate::log::settings::Settings { big_octets_min, segment_octets: 1 << 20, ..small() };
+        let folder = quick();
+        let store = open(folder.path(), &settings).unwrap();
+        let long = text(1, 300_000);
+        deliver(&store, &[OURS], &long).await.unwrap().pop().unwrap().unwrap();
+        let path = match fs::read_dir(folder.path().join("s00/big")).unwrap().next() {
+            Some(file) => file.unwrap().path(),
+            None => segments(folder.path())[0].clone(),
+        };
+        let maildrop = store.open(OURS).await.unwrap();
+        let first = MessageNumber::new(1).unwrap();
+        assert!(read(&*maildrop, first).await.unwrap().ends_with(&long));
+        for at in [1000, 150_000, 299_990] {
+            flip(&path, at, 0);
+            let mut body = maildrop.read(first).await.unwrap();
+            let (mut wire, mut last) = (Vec::new(), None);
+            for _ in 0..200 {
+                last = Some(body.read(&mut wire, 10_000).await);
+                if matches!(last, Some(Err(_) | Ok(crate::body::Progress::Ended))) {
+                    break;
+                }
+            }
+            assert!(matches!(last, Some(Err(StoreError::Damaged { .. }))), "{last:?}");
+            let whole = long.len() + long.matches("\n.").count();
+            assert!(wire.len() < whole, "{} of {whole}", wire.len());
+            assert!(body.read(&mut wire, 10_000).await.is_err(), "an error stays one");
+            flip(&path, at, 0);
+        }
+        // A file that is too short, or gone.
+        if big_octets_min == 50_000 {
+            fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(200_000).unwrap();
+            assert!(read(&*maildrop, first).await.is_err());
+            fs::remove_file(&path).unwrap();
+            assert!(maildrop.read(first).await.is_err());
+        }
+    }
+}
+
+// rulings 18: what a snapshot lists stays readable, also when the index and the files moved on
+#[tokio::test]
+async fn a_long_message_stays_readable_while_a_snapshot_lists_it() {
+    let settings =
+        crate::log::settings::Settings { big_octets_min: 500, checkpoint_messages: 1, ..small() };
+    let folder = quick();
+    let store = open(folder.path(), &settings).unwrap();
+    deliver(&store, &[OURS, OURS], &text(1, 2000)).await.unwrap().pop().unwrap().unwrap();
+    let reader = store.open(OURS).await.unwrap();
+    let uidls: Vec<_> = reader.listing().iter().map(|entry| entry.uidl.to_owned()).collect();
+    let files = || fs::read_dir(folder.path().join("s00/big")).unwrap().count();
+    assert_eq!((uidls.len(), files()), (2, 1), "one body for both");
+    remove(&store, OURS, &uidls[..1]).await.unwrap();
+    remove(&store, OURS, &uidls[1..]).await.unwrap();
+    assert_eq!(contents(&store, OURS).await.unwrap(), []);
+    assert_eq!(crate::log::trial::read_all(&*reader).await.unwrap().len(), 2);
+    drop(reader);
+    drop(store);
+    closed(folder.path());
+    assert_eq!(files(), 0, "nobody has it any more");
+    // What a crash left of a delivery is swept at the next start.
+    fs::write(folder.path().join("s00/big/0123456789abcdef.msg"), "x").unwrap();
+    drop(open(folder.path(), &settings).unwrap());
+    assert_eq!(files(), 0);
+}
+
+fn flip(path: &Path, at: u64, bit: u32) {
+    let mut octets = fs::read(path).unwrap();
+    octets[usize::try_from(at).unwrap()] ^= 1 << bit;
+    fs::write(path, octets).unwrap();
+}
