@@ -162,6 +162,16 @@ impl Session {
         matches!(self.state, State::Data(_) | State::Chunk(_) | State::Skip(_))
     }
 
+    /// How many recipients the mail transaction under way has so far; 0 where there is none.
+    /// While [`Ask::Recipient`](crate::Ask::Recipient) is out, those before the one asked for.
+    pub fn recipients(&self) -> usize {
+        match &self.state {
+            State::Ready(Mail::Envelope(transaction))
+            | State::Asked(Asked::Recipient(transaction, _)) => transaction.recipients.len(),
+            _ => 0,
+        }
+    }
+
     /// Whether TLS is on.
     pub fn is_secure(&self) -> bool {
         self.conversation.tls == Tls::Active

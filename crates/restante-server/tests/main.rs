@@ -6,6 +6,7 @@ mod guard;
 mod house;
 mod intake;
 mod ledger;
+mod order;
 mod pop3;
 mod regressions;
 mod scripted;

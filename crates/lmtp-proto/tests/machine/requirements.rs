@@ -368,3 +368,20 @@ fn quirks() {
     );
     assert_eq!(play.codes("RCPT TO :<c@d>\r\nRCPT\tTO:<c@d>\r\n"), ["501 5.5.4", "500 5.5.2"]);
 }
+
+// P-193: the driver can tell one mail transaction from the next
+#[test]
+fn recipients_are_counted_for_one_transaction() {
+    let mut play = lmtp();
+    let mut count = |octets: &[u8]| {
+        play.feed(octets);
+        play.session.recipients()
+    };
+    assert_eq!(count(b"MAIL FROM:<>\r\n"), 0);
+    assert_eq!(count(b"RCPT TO:<a@x>\r\n"), 1);
+    assert_eq!(count(b"RCPT TO:<b@x>\r\n"), 2);
+    for end in [&b"RSET\r\n"[..], b"LHLO x\r\n", b"DATA\r\n.\r\n"] {
+        assert_eq!(count(end), 0);
+        assert_eq!(count(b"MAIL FROM:<>\r\nRCPT TO:<a@x>\r\n"), 1);
+    }
+}

@@ -87,7 +87,7 @@ struct Driver<'c> {
     visit: Visit,
     context: &'c Context,
     session: Session,
-    /// Where the recipients accepted so far lead.
+    /// Where the recipients of the mail transaction under way lead.
     resolved: HashMap<ForwardPath, Vec<MaildropId>>,
     inbound: Option<Inbound>,
     told: bool,
@@ -206,10 +206,9 @@ impl Driver<'_> {
         let answer = match ask {
             Ask::Recipient(path) => Answer::Recipient(self.recipient(path).await),
             Ask::Begin(envelope) => Answer::Begun(self.begin(envelope)),
-            Ask::Commit => Answer::Committed(self.commit().await),
+            Ask::Commit => return self.make_durable().await,
             Ask::Abort => {
                 self.inbound = None;
-                self.resolved.clear();
                 Answer::Dropped
             }
             Ask::Secure => return self.secure().await,
@@ -218,13 +217,22 @@ impl Driver<'_> {
         Ok(())
     }
 
+    /// RFC 2033 §5, P-196: what was answered before does not wait for the disk, and how the
+    /// message fared does not wait for what is pipelined behind it.
+    async fn make_durable(&mut self) -> Result<(), End> {
+        self.flush().await?;
+        let answer = Answer::Committed(self.commit().await);
+        self.session.answer(answer, &mut self.connection.output, now());
+        self.flush().await
+    }
+
     async fn recipient(&mut self, path: ForwardPath) -> Result<(), RecipientRefusal> {
         let (local_part, domain) = parts(path.mailbox());
         let resolved = self.context.services.directory.resolve(local_part, domain).await;
         let refusal = match resolved {
             Ok(maildrops) => {
-                // RSET leaves addresses behind that nobody asks for again.
-                if self.resolved.len() > self.context.intake.recipients_max.saturating_mul(2) {
+                // A mail transaction that came to nothing leaves its addresses behind.
+                if self.session.recipients() == 0 {
                     self.resolved.clear();
                 }
                 self.resolved.insert(path, maildrops);
@@ -244,13 +252,14 @@ impl Driver<'_> {
     }
 
     fn begin(&mut self, envelope: Envelope) -> Result<(), Failure> {
+        let resolved = std::mem::take(&mut self.resolved);
         let addressees: Option<Vec<Addressee>> = envelope
             .recipients
             .iter()
             .map(|path| {
                 let (local_part, domain) = parts(path.mailbox());
                 let address = mailbox(&local_part, domain.as_deref());
-                let maildrops = self.resolved.get(path).filter(|found| !found.is_empty())?;
+                let maildrops = resolved.get(path).filter(|found| !found.is_empty())?;
                 Some(Addressee { address, maildrops: maildrops.clone() })
             })
             .collect();
@@ -279,7 +288,6 @@ impl Driver<'_> {
     }
 
     async fn commit(&mut self) -> Vec<Result<(), Failure>> {
-        self.resolved.clear();
         let Some(inbound) = self.inbound.take() else { return Vec::new() };
         let Outcome { recipients, copies, octets, repaired } = inbound.commit().await;
         self.visit.present.does("waiting for mail");
