@@ -218,3 +218,21 @@ async fn recipients_of_transactions_that_came_to_nothing_cost_the_next_one_nothi
     peer.expect("A: b\r\n\r\n.", "250").await;
     assert!(peer.line().await.starts_with("250"));
 }
+
+// P-064 asks that QUIT counts though nobody hears its answer; but a message that never left
+// here is not removed on its strength (the first promise)
+#[tokio::test]
+async fn what_could_not_be_sent_is_not_removed() {
+    let store = Arc::new(Waiting::default());
+    let house = House::with(Plan { store: store.clone(), ..Plan::default() }).await;
+    store.commit.open();
+    house.put(ANNAS, b"A: b\r\n\r\n").await;
+    let mut peer = house.anna().await;
+    peer.send(b"RETR 1\r\nDELE 1\r\nQUIT\r\n").await;
+    store.read.is_reached().await;
+    peer.stream.set_zero_linger().unwrap();
+    drop(peer);
+    store.read.open();
+    house.until_open(0).await;
+    assert_eq!(house.held(ANNAS).await, 1);
+}

@@ -35,6 +35,7 @@ pub(crate) async fn serve(connection: Connection, visit: Visit, context: &Contex
         verified: None,
         login: None,
         message: None,
+        owes_message: false,
         told: false,
         tally: Pop3Tally::default(),
     };
@@ -105,6 +106,8 @@ struct Driver<'c> {
     login: Option<Login>,
     /// Found, and not sent yet.
     message: Option<Message>,
+    /// Whether a message, or its end, still stands in the output.
+    owes_message: bool,
     told: bool,
     tally: Pop3Tally,
 }
@@ -141,7 +144,9 @@ impl Driver<'_> {
 
     async fn flush(&mut self) -> Result<(), End> {
         let written = self.connection.flush().await;
-        written.map_err(|error| stuck(error, &self.visit, self.context))
+        written.map_err(|error| stuck(error, &self.visit, self.context))?;
+        self.owes_message = false;
+        Ok(())
     }
 
     /// Writes out, then waits for the peer, or for somebody in the server to say something.
@@ -215,7 +220,14 @@ impl Driver<'_> {
             Ask::Verify(credentials) => self.verify(credentials).await,
             Ask::Open => self.open().await,
             Ask::Retrieve(number) => self.retrieve(number).await,
-            Ask::Commit(numbers) => self.commit(&numbers).await,
+            Ask::Commit(numbers) => {
+                // Who asked for a message and for its removal in one go gets the one before
+                // the other: if it cannot be sent, nothing is removed.
+                if self.owes_message {
+                    self.flush().await?;
+                }
+                self.commit(&numbers).await
+            }
             Ask::Secure => return self.secure().await,
         };
         self.session.answer(answer, &mut self.connection.output, now());
@@ -294,6 +306,7 @@ impl Driver<'_> {
         let broken = match message.send(send.lines, &mut self.connection).await {
             Ok(()) => {
                 self.session.sent();
+                self.owes_message = true;
                 return Ok(());
             }
             Err(Broken::Peer(error)) => return Err(stuck(error, &self.visit, self.context)),
