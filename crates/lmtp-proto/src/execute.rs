@@ -123,10 +123,7 @@ fn rcpt(
     let transaction = match mail {
         Mail::Envelope(transaction) => transaction,
         Mail::Chunks(_) => return bad(conversation, mail, Reply::NO_MIXING, output),
-        Mail::Idle | Mail::Refused => {
-            let reply = sequence_error(conversation, Reply::MAIL_FIRST);
-            return bad(conversation, mail, reply, output);
-        }
+        Mail::Idle | Mail::Refused => return no_mail(conversation, mail, output),
     };
     let refusal = if !path.mailbox().is_ascii() && !transaction.parameters.smtputf8 {
         Reply::UTF8_PATH
@@ -179,10 +176,7 @@ fn data(conversation: &mut Conversation, mail: Mail, output: &mut Vec<u8>) -> St
         }
         // RFC 3030 §2, P-209
         Mail::Chunks(_) => bad(conversation, mail, Reply::NO_MIXING, output),
-        Mail::Idle | Mail::Refused => {
-            let reply = sequence_error(conversation, Reply::MAIL_FIRST);
-            bad(conversation, mail, reply, output)
-        }
+        Mail::Idle | Mail::Refused => no_mail(conversation, mail, output),
     }
 }
 
@@ -209,6 +203,16 @@ fn bdat(conversation: &mut Conversation, mail: Mail, chunk: Chunk) -> Step {
     let reply = (!silent).then_some(none_accepted);
     let mail = if last { Mail::Idle } else { mail };
     (State::Skip(Skip { left, reply, mail }), None)
+}
+
+/// RCPT or DATA without MAIL. Behind a MAIL that was refused it is not counted as bad: with
+/// pipelining it was sent before that was known (RFC 2920 §3.1).
+fn no_mail(conversation: &mut Conversation, mail: Mail, output: &mut Vec<u8>) -> Step {
+    let error = sequence_error(conversation, Reply::MAIL_FIRST);
+    match mail {
+        Mail::Refused => reply(mail, error, output),
+        _ => bad(conversation, mail, error, output),
+    }
 }
 
 fn sequence_error(conversation: &Conversation, reply: Reply) -> Reply {

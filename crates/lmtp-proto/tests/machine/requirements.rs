@@ -385,3 +385,15 @@ fn recipients_are_counted_for_one_transaction() {
         assert_eq!(count(b"MAIL FROM:<>\r\nRCPT TO:<a@x>\r\n"), 1);
     }
 }
+
+// RFC 2920 §3.1, P-207: what is pipelined behind a refused MAIL is nobody's mistake
+#[test]
+fn a_batch_behind_a_refused_mail_does_not_end_the_session() {
+    let limits = Limits { bad_commands_max: 5, message_octets_max: 1000, ..Limits::default() };
+    let mut play = limited(limits);
+    let batch = format!("MAIL FROM:<a@b> SIZE=1001\r\n{}DATA\r\n", "RCPT TO:<c@d>\r\n".repeat(9));
+    let codes = play.codes(batch);
+    assert_eq!((&codes[0][..], codes.len()), ("552 5.3.4", 11));
+    assert!(codes[1..].iter().all(|code| code == "503 5.5.1"), "{codes:?}");
+    assert_eq!(play.codes(ENVELOPE), ["250 2.1.0", "250 2.1.5"]);
+}
