@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use mail_wire::{Form, MaildropId, MessageNumber};
-use restante_store::maildir::{MaildirStore, Settings};
+use restante_store::log::{self, LogStore};
+use restante_store::maildir::{self, MaildirStore};
 use restante_store::{Incoming, Maildrop, Progress, Recipient, Store};
 
 const OURS: MaildropId = MaildropId::new(1);
@@ -16,15 +17,39 @@ const FOLDER: &str = "RESTANTE_TEST_KILLED";
 
 #[tokio::test]
 async fn what_was_acknowledged_survives_a_kill() {
+    let open = |folder: &Path| -> Box<dyn Store> {
+        Box::new(MaildirStore::open(folder, maildir::Settings::default()).unwrap())
+    };
+    survives("what_was_acknowledged_survives_a_kill", open).await;
+}
+
+#[tokio::test]
+async fn what_a_log_acknowledged_survives_a_kill() {
+    // Segments and checkpoints come and go all the time.
+    let settings = log::Settings {
+        segment_octets: 64 << 10,
+        ahead_octets: 16 << 10,
+        checkpoint_messages: 3,
+        ..log::Settings::default()
+    };
+    let open = |folder: &Path| -> Box<dyn Store> {
+        let store = LogStore::open(folder, &settings).unwrap();
+        assert_eq!(store.damage(), []);
+        Box::new(store)
+    };
+    survives("what_a_log_acknowledged_survives_a_kill", open).await;
+}
+
+async fn survives(this_test: &str, open: impl Fn(&Path) -> Box<dyn Store>) {
     if let Some(folder) = std::env::var_os(FOLDER) {
-        return work(Path::new(&folder)).await;
+        return work(&*open(Path::new(&folder))).await;
     }
     let folder = tempfile::tempdir().unwrap();
     // What must be there, and what may be there or not: a line was not written for it.
     let mut present: BTreeMap<String, String> = BTreeMap::new();
     for round in 0..20 {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "what_was_acknowledged_survives_a_kill", "--nocapture"])
+            .args(["--exact", this_test, "--nocapture"])
             .env(FOLDER, folder.path())
             .stdout(Stdio::piped())
             .spawn()
@@ -52,7 +77,7 @@ async fn what_was_acknowledged_survives_a_kill() {
             }
         }
         child.wait().unwrap();
-        let store = MaildirStore::open(folder.path(), Settings::default()).unwrap();
+        let store = open(folder.path());
         let maildrop = store.open(OURS).await.unwrap();
         let mut found = BTreeMap::new();
         for entry in maildrop.listing().iter() {
@@ -71,12 +96,20 @@ async fn what_was_acknowledged_survives_a_kill() {
         let perhaps = removed_perhaps.iter().filter(|(uidl, _)| found.contains_key(uidl)).count();
         assert!(more <= perhaps + 1, "{more} messages too many in round {round}");
         present = found;
+        drop(maildrop);
+        drop(store);
+        wait_closed(folder.path());
     }
 }
 
+/// A store may still do something in the background after it was dropped.
+fn wait_closed(folder: &Path) {
+    let lock = std::fs::File::open(folder.join("LOCK")).unwrap();
+    lock.lock().unwrap();
+}
+
 /// Delivers and removes, and says so, until it is killed.
-async fn work(folder: &Path) {
-    let store = MaildirStore::open(folder, Settings::default()).unwrap();
+async fn work(store: &dyn Store) {
     let mut output = std::io::stdout();
     // The test runner's own line has no end yet.
     writeln!(output).unwrap();

@@ -28,6 +28,8 @@ mod epochs;
 #[cfg(test)]
 mod faults;
 mod fields;
+#[cfg(test)]
+mod fixtures;
 mod fold;
 mod format;
 mod front;

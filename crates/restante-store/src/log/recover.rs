@@ -82,8 +82,8 @@ struct Segment {
     file: Arc<dyn DiskFile>,
     /// Where its records end.
     end: u64,
-    /// Whether another segment was written behind it, and says so.
-    has_successor: bool,
+    /// Whether it was written last: only there a tail may be torn.
+    is_last: bool,
 }
 
 impl<'a> Recovery<'a> {
@@ -111,7 +111,6 @@ impl<'a> Recovery<'a> {
         }
         for (number, segment) in &mut recovery.found {
             if let Some(end) = ends.get(number) {
-                segment.has_successor = true;
                 segment.end = segment.end.min(*end);
             }
         }
@@ -153,7 +152,7 @@ impl<'a> Recovery<'a> {
             }
             self.report(number, &*file, (0, HEADER_OCTETS as u64), "its header is not right")?;
         }
-        self.found.insert(number, Segment { file, end, has_successor: false });
+        self.found.insert(number, Segment { file, end, is_last });
         Ok(header)
     }
 
@@ -186,15 +185,14 @@ impl<'a> Recovery<'a> {
     /// Reads the records of a segment from an offset, and answers where they end.
     fn replay_segment(&mut self, number: u32, start: u64) -> Result<u64, Fault> {
         let Some(segment) = self.found.get(&number) else { return Ok(start) };
-        let (file, limit, is_open_ended) =
-            (Arc::clone(&segment.file), segment.end, !segment.has_successor);
+        let (file, limit, is_last) = (Arc::clone(&segment.file), segment.end, segment.is_last);
         let scan = Scan { file: &*file, number, seed: self.seed, end: limit };
         let mut at = start;
         while at < limit {
             let record = scan.record(at)?;
             if let Some(record) = record {
                 // A body is looked at only where it may have been torn; else when it is read.
-                if !is_open_ended || scan.body_is_right(&record)? || is_damage(&scan, at)? {
+                if !is_last || scan.body_is_right(&record)? || is_damage(&scan, at)? {
                     at = record.end();
                     self.apply(&record)?;
                     continue;
@@ -202,7 +200,7 @@ impl<'a> Recovery<'a> {
                 cut(&*file, at);
                 return Ok(at);
             }
-            let wanted = |record: &Record| !is_open_ended || record.batch() > at;
+            let wanted = |record: &Record| !is_last || record.batch() > at;
             match scan.find(at, wanted)? {
                 Some(_) => {
                     // From here on every right record counts, whatever its batch.
@@ -210,10 +208,12 @@ impl<'a> Recovery<'a> {
                     self.report(number, &*file, (at, next), "no record where one should be")?;
                     at = next;
                 }
-                None if is_open_ended => {
+                None if is_last => {
                     cut(&*file, at);
                     return Ok(at);
                 }
+                // A segment that could not be begun: nothing was ever written to it.
+                None if scan.is_blank(at)? => return Ok(at),
                 None => {
                     self.report(number, &*file, (at, limit), "no record where one should be")?;
                     at = limit;

@@ -86,6 +86,21 @@ impl Scan<'_> {
         Ok(crc == record.head.body_crc)
     }
 
+    /// Whether there are only zeros from this offset on.
+    pub(crate) fn is_blank(&self, from: u64) -> io::Result<bool> {
+        let (mut at, mut window) = (from, Vec::new());
+        while at < self.end {
+            let length = self.end.saturating_sub(at).min(WINDOW_OCTETS);
+            window.resize(usize::try_from(length).unwrap_or(0), 0);
+            read_exact_at(self.file, &mut window, at)?;
+            if window.iter().any(|octet| *octet != 0) {
+                return Ok(false);
+            }
+            at = at.saturating_add(length);
+        }
+        Ok(true)
+    }
+
     /// The first right record at or behind this offset for which `wanted` holds.
     pub(crate) fn find(
         &self,

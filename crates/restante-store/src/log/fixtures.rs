@@ -1,0 +1,126 @@
+//! Stores of every version of the format, kept for ever: they are read as they were written.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use mail_wire::MaildropId;
+
+use crate::log::damage::Damage;
+use crate::log::header::HEADER_OCTETS;
+use crate::log::settings::Settings;
+use crate::log::trial::{closed, contents, deliver, image, open, remove, small, text};
+use crate::maildir::scratch::quick;
+
+const MAILDROPS: [u64; 3] = [1, 2, u64::MAX];
+
+fn stores(version: u32) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/stores").join(version.to_string())
+}
+
+/// What a store holds, as the fixture `expected` says it.
+async fn described(root: &Path) -> String {
+    let store = open(root, &small()).unwrap();
+    let mut lines = String::new();
+    for maildrop in MAILDROPS {
+        for (uidl, text) in contents(&store, MaildropId::new(maildrop)).await.unwrap() {
+            let crc = crc32c::crc32c(text.as_bytes());
+            writeln!(lines, "{maildrop} {uidl} {} {crc:08x}", text.len()).unwrap();
+        }
+    }
+    for damage in store.damage() {
+        let Damage { path, from, to, what } = damage;
+        writeln!(lines, "damage {path} {from}-{to} {what}").unwrap();
+    }
+    lines
+}
+
+#[tokio::test]
+async fn version_1_is_read() {
+    is_read(&stores(1)).await;
+}
+
+async fn is_read(stores: &Path) {
+    let mut seen = 0;
+    for entry in fs::read_dir(stores).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            let copy = image(&path);
+            let expected = fs::read_to_string(path.join("expected")).unwrap();
+            assert_eq!(described(copy.path()).await, expected, "{}", path.display());
+            closed(copy.path());
+            // The first time the index was made; now it is there, and what is damaged is told.
+            let known = |line: &&str| !line.starts_with("damage");
+            let again = described(copy.path()).await;
+            assert!(again.lines().eq(expected.lines().filter(known)), "{again}");
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 4);
+}
+
+// The stores of this version in tests/stores were made by this, once, and stay as they are.
+#[tokio::test]
+async fn what_is_written_today_is_read() {
+    let folder = quick();
+    make(folder.path()).await;
+    is_read(folder.path()).await;
+}
+
+async fn make(to: &Path) {
+    let settings = Settings { shards: 2, big_octets_min: 3000, ahead_octets: 0, ..small() };
+    let folder = quick();
+    let store = open(folder.path(), &settings).unwrap();
+    let all = |numbers: &[u64]| numbers.iter().copied().map(MaildropId::new).collect::<Vec<_>>();
+    deliver(&store, &all(&MAILDROPS), &text(1, 100)).await.unwrap();
+    deliver(&store, &all(&[1, 1]), &text(2, 5000)).await.unwrap();
+    deliver(&store, &all(&[2]), &text(3, 300)).await.unwrap();
+    let first = contents(&store, MaildropId::new(1)).await.unwrap().remove(0).0;
+    remove(&store, MaildropId::new(1), &[first]).await.unwrap();
+    keep(to, "killed", folder.path()).await;
+    drop(store);
+    closed(folder.path());
+    let store = open(folder.path(), &settings).unwrap();
+    for number in 4..7 {
+        deliver(&store, &all(&[1]), &text(number, 50)).await.unwrap();
+    }
+    let torn = image(folder.path());
+    drop(store);
+    closed(folder.path());
+    keep(to, "sound", folder.path()).await;
+    let shard = if torn.path().join("s00/00000002.log").exists() { "s00" } else { "s01" };
+    let path = torn.path().join(shard).join("00000002.log");
+    let octets = fs::read(&path).unwrap();
+    // In the middle of the last record, which has nothing but zeros behind it.
+    let end = octets.iter().rposition(|octet| *octet != 0).unwrap();
+    fs::write(&path, &octets[..end - 40]).unwrap();
+    keep(to, "torn", torn.path()).await;
+    let mut octets = octets;
+    octets[HEADER_OCTETS + 9] ^= 1;
+    fs::write(&path, octets).unwrap();
+    keep(to, "damaged", torn.path()).await;
+}
+
+async fn keep(stores: &Path, name: &str, root: &Path) {
+    let to = stores.join(name);
+    let copy = image(root);
+    for entry in walk(copy.path()) {
+        let inside = entry.strip_prefix(copy.path()).unwrap();
+        let is_kept = !inside.ends_with("index.redb") && !inside.ends_with("LOCK");
+        if is_kept {
+            fs::create_dir_all(to.join(inside).parent().unwrap()).unwrap();
+            fs::copy(&entry, to.join(inside)).unwrap();
+        }
+    }
+    let copy = image(&to);
+    fs::write(to.join("expected"), described(copy.path()).await).unwrap();
+}
+
+fn walk(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(walk(&path)) } else { found.push(path) }
+    }
+    found
+}
