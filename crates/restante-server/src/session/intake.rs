@@ -4,6 +4,8 @@
 //! the body passes. Works on both forms, keeps no more than a header, and gives the same
 //! result however the octets are split.
 
+use std::collections::HashSet;
+
 use lmtp_proto::Failure;
 use memchr::memchr;
 
@@ -58,7 +60,8 @@ pub(crate) struct Header {
     octets: usize,
     before: Before,
     received: usize,
-    delivered_to: Vec<String>,
+    /// In lower case.
+    delivered_to: HashSet<String>,
     changes: Changes,
 }
 
@@ -121,7 +124,7 @@ impl Header {
 
     /// Whether it was delivered to this address before.
     pub(crate) fn was_delivered_to(&self, address: &str) -> bool {
-        self.delivered_to.iter().any(|before| before.eq_ignore_ascii_case(address))
+        self.delivered_to.contains(&address.to_ascii_lowercase())
     }
 
     /// What was changed in it.
@@ -170,7 +173,7 @@ impl Header {
             self.received = self.received.saturating_add(1);
         } else if name.eq_ignore_ascii_case(b"Delivered-To") {
             let address = String::from_utf8_lossy(value.trim_ascii());
-            self.delivered_to.push(address.into_owned());
+            self.delivered_to.insert(address.to_ascii_lowercase());
         }
         self.before = Before::Kept;
         self.kept.extend_from_slice(line);
