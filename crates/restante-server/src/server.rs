@@ -270,6 +270,8 @@ async fn accept_all(bound: Bound, context: Arc<Context>, drain: Duration) -> usi
     // Closed before the wait, so that whoever connects now is refused by the system and tries
     // another server.
     drop(bound);
+    // Whoever was let in while everyone was being told has not heard it yet.
+    context.roll.drain();
     let all_ended = async { while sessions.join_next().await.is_some() {} };
     let _in_time = timeout(drain, all_ended).await;
     sessions.len()
