@@ -15,7 +15,9 @@ use tokio::net::{TcpStream, UnixStream};
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
 /// And again after this.
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(10);
-/// A peer that acknowledges nothing for this long is gone (`rulings` 4).
+/// A peer that acknowledges nothing for this long is gone (`rulings` 4). It bounds the two
+/// above: one that vanished while it was idle is given up at the second probe, after 40 s. One
+/// that keeps its receive window shut for so long counts as gone, too (tcp(7)).
 const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(30);
 
 /// Sets what every TCP connection of ours has: on the listener, from which the accepted sockets
