@@ -170,8 +170,9 @@ impl Body {
         }
     }
 
-    /// Appends the next octets, waiting for the disk on a thread of the bounded pool. Dropping
-    /// the future loses what is in `buffer`.
+    /// Appends the next octets, waiting for the disk on a thread of the bounded pool. If the
+    /// future is dropped, nothing was appended and nothing is skipped: the next read goes on
+    /// there, or fails where a backend's stream was lost with the future.
     pub async fn read_cold(
         &mut self,
         buffer: &mut Vec<u8>,
