@@ -1,7 +1,7 @@
 //! What a record changes.
 
 use crate::log::entry::{BIG, Entry, UTF8};
-use crate::log::meta::{Destroyed, epoch, recipients};
+use crate::log::meta::{Destroyed, epoch, message};
 use crate::log::overlay::Overlay;
 use crate::log::record::{FLAG_UTF8, Head, Kind, is_optional};
 
@@ -39,12 +39,10 @@ pub(crate) fn apply(overlay: &mut Overlay, head: &Head, meta: &[u8]) -> Applied 
 }
 
 fn add(overlay: &mut Overlay, head: &Head, meta: &[u8]) -> Applied {
-    let Some((file_id, rows)) = recipients(meta, head.is_big()) else {
-        return Applied::Senseless;
-    };
+    let Some(message) = message(head, meta) else { return Applied::Senseless };
     let utf8 = if head.flags & FLAG_UTF8 == 0 { 0 } else { UTF8 };
-    let big = if file_id.is_none() { 0 } else { BIG };
-    for (recipient, row) in (0_u32..).zip(&rows) {
+    let big = if message.file_id.is_none() { 0 } else { BIG };
+    for (recipient, row) in (0_u32..).zip(&message.rows) {
         let entry = Entry {
             id: row.id,
             octets: head.body_octets.saturating_add(row.prefix.len() as u64),
@@ -55,8 +53,11 @@ fn add(overlay: &mut Overlay, head: &Head, meta: &[u8]) -> Applied {
         };
         overlay.add(row.maildrop, entry, row.uidl);
     }
-    if let Some(file_id) = file_id {
+    if let Some(file_id) = message.file_id {
         overlay.add_big((head.segment, head.place), file_id);
+    }
+    if let Some(source) = message.source {
+        overlay.add_source(source);
     }
     Applied::Done
 }

@@ -1,13 +1,13 @@
 //! Changes go into the index: chunks, sums, what is live in segments and files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use redb::{Error, ReadableTable, Table, WriteTransaction};
 
 use crate::log::chunks::Chunks;
 use crate::log::entry::{BIG as IN_FILE, Entry, NAMED};
 use crate::log::overlay::{Change, Overlay};
-use crate::log::tables::{BIG, CHUNK, SEGMENT, SUM, UIDL};
+use crate::log::tables::{BIG, CHUNK, SEGMENT, SOURCE, SUM, UIDL};
 
 /// What became free by folding changes in.
 #[derive(Debug, Default)]
@@ -17,7 +17,13 @@ pub(crate) struct Folded {
 }
 
 /// Folds the changes in.
-pub(crate) fn fold(transaction: &WriteTransaction, changes: &Overlay) -> Result<Folded, Error> {
+///
+/// Of segments that are gone nothing is kept.
+pub(crate) fn fold(
+    transaction: &WriteTransaction,
+    changes: &Overlay,
+    gone: &[u32],
+) -> Result<Folded, Error> {
     let mut tally = Tally::default();
     {
         let mut table = transaction.open_table(CHUNK)?;
@@ -44,6 +50,24 @@ pub(crate) fn fold(transaction: &WriteTransaction, changes: &Overlay) -> Result<
         let after = live.applied_to((0, before)).1;
         segments.insert(number, (total.saturating_add(live.added_octets), after))?;
     }
+    let mut sources = transaction.open_table(SOURCE)?;
+    for number in changes.sources() {
+        sources.insert(number, ())?;
+    }
+    for number in gone {
+        segments.remove(number)?;
+        sources.remove(number)?;
+    }
+    let files = fold_files(transaction, changes, tally)?;
+    Ok(Folded { files })
+}
+
+/// Counts for how many messages each file is, and answers with those that are for none.
+fn fold_files(
+    transaction: &WriteTransaction,
+    changes: &Overlay,
+    mut tally: Tally,
+) -> Result<Vec<u64>, Error> {
     let mut bigs = transaction.open_table(BIG)?;
     for (at, file_id) in changes.bigs() {
         // How many live messages it has is counted with their entries.
@@ -53,7 +77,7 @@ pub(crate) fn fold(transaction: &WriteTransaction, changes: &Overlay) -> Result<
     }
     let added = changes.bigs().map(|(at, _)| at);
     let touched: Vec<_> = tally.bigs.keys().copied().chain(added).collect();
-    let mut files = Vec::new();
+    let (mut free, mut used) = (Vec::new(), BTreeSet::new());
     for at in touched {
         let Some((file_id, before)) = bigs.get(at)?.map(|row| row.value()) else { continue };
         // Counted once: what comes again finds nothing left to add.
@@ -61,12 +85,16 @@ pub(crate) fn fold(transaction: &WriteTransaction, changes: &Overlay) -> Result<
         let (live, _) = change.applied_to((before, 0));
         if live == 0 {
             bigs.remove(at)?;
-            files.push(file_id);
+            free.push(file_id);
         } else {
             bigs.insert(at, (file_id, live))?;
+            used.insert(file_id);
         }
     }
-    Ok(Folded { files })
+    // A record that was copied has no messages any more, and its file has: the copy's, which
+    // are counted with the same changes.
+    free.retain(|file_id| !used.contains(file_id));
+    Ok(free)
 }
 
 /// What the changes do to the numbers.

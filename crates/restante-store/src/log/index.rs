@@ -1,5 +1,6 @@
 //! The index: what each maildrop holds, as far as the log was folded into it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -12,9 +13,9 @@ use crate::log::backend::Backend;
 use crate::log::disk::Disk;
 use crate::log::entry::Entry;
 use crate::log::fold::{self, Folded};
-use crate::log::overlay::{Overlay, changed};
+use crate::log::overlay::{Change, Overlay, changed};
 use crate::log::position::Position;
-use crate::log::tables::{BIG, CHUNK, META, UIDL, VERSION};
+use crate::log::tables::{BIG, CHUNK, META, SEGMENT, SOURCE, UIDL, VERSION};
 
 /// The index of one shard.
 #[derive(Debug)]
@@ -90,6 +91,32 @@ impl Index {
         })
     }
 
+    /// Where a message is, with what the index does not know yet.
+    pub(crate) fn entry(
+        &self,
+        maildrop: u64,
+        id: u64,
+        overlay: &RwLock<Overlay>,
+    ) -> Result<Option<Entry>, StoreError> {
+        self.with(|database| {
+            let (transaction, change) = {
+                let overlay = overlay.read().unwrap_or_else(PoisonError::into_inner);
+                let change = overlay.changes_of(maildrop).and_then(|changes| changes.get(&id));
+                (database.begin_read().map_err(failed)?, change.cloned())
+            };
+            match change {
+                Some(Change::Added(entry, _)) => return Ok(Some(entry)),
+                Some(Change::Destroyed) => return Ok(None),
+                None => {}
+            }
+            let Some(table) = there(transaction.open_table(CHUNK))? else { return Ok(None) };
+            let mut rows = table.range((maildrop, 0)..=(maildrop, id)).map_err(failed)?;
+            let Some(row) = rows.next_back() else { return Ok(None) };
+            let (_, chunk) = row.map_err(failed)?;
+            Ok(Entry::decode_all(chunk.value()).find(|entry| entry.id == id))
+        })
+    }
+
     /// The unique-id of a message, if it is not native.
     pub(crate) fn uidl(&self, maildrop: u64, id: u64) -> Result<Option<Vec<u8>>, StoreError> {
         self.with(|database| {
@@ -110,13 +137,49 @@ impl Index {
         })
     }
 
+    /// How much of each segment is live, in octets of messages. Those are missing that never
+    /// held a message.
+    pub(crate) fn live(&self) -> Result<BTreeMap<u32, u64>, StoreError> {
+        self.with(|database| {
+            let transaction = database.begin_read().map_err(failed)?;
+            let Some(table) = there(transaction.open_table(SEGMENT))? else {
+                return Ok(BTreeMap::new());
+            };
+            let rows = table.iter().map_err(failed)?;
+            rows.map(|row| row.map(|(number, octets)| (number.value(), octets.value().1)))
+                .collect::<Result<_, _>>()
+                .map_err(failed)
+        })
+    }
+
+    /// The segments that copies were made from.
+    pub(crate) fn sources(&self) -> Result<BTreeSet<u32>, StoreError> {
+        self.with(|database| {
+            let transaction = database.begin_read().map_err(failed)?;
+            let Some(table) = there(transaction.open_table(SOURCE))? else {
+                return Ok(BTreeSet::new());
+            };
+            let rows = table.iter().map_err(failed)?;
+            rows.map(|row| row.map(|(number, _)| number.value()))
+                .collect::<Result<_, _>>()
+                .map_err(failed)
+        })
+    }
+
     /// Folds the changes in, durably: all of them or none.
-    pub(crate) fn fold(&self, changes: &Overlay, upto: Position) -> Result<Folded, StoreError> {
+    ///
+    /// Of segments that are `gone` nothing is kept.
+    pub(crate) fn fold(
+        &self,
+        changes: &Overlay,
+        gone: &[u32],
+        upto: Position,
+    ) -> Result<Folded, StoreError> {
         let folded = self.with(|database| {
             let mut transaction = database.begin_write().map_err(failed)?;
             // After a crash the index is there at once, without being walked through.
             transaction.set_quick_repair(true);
-            let folded = fold::fold(&transaction, changes).map_err(failed)?;
+            let folded = fold::fold(&transaction, changes, gone).map_err(failed)?;
             {
                 let mut meta = transaction.open_table(META).map_err(failed)?;
                 let position =

@@ -21,6 +21,7 @@ enum Act {
     /// Of a maildrop, the messages whose bit is set.
     Remove(u64, u16),
     RemoveAll(u64),
+    Compact,
     /// A session begins, and stays until the next restart.
     Open(u64),
     /// The store is closed and opened again.
@@ -39,6 +40,7 @@ fn act() -> impl Strategy<Value = Act> {
             .prop_map(|(to, length)| Act::Deliver(to, length)),
         5 => (maildrop.clone(), any::<u16>()).prop_map(|(from, which)| Act::Remove(from, which)),
         1 => maildrop.clone().prop_map(Act::RemoveAll),
+        2 => Just(Act::Compact),
         2 => maildrop.prop_map(Act::Open),
         1 => Just(Act::Restart),
         2 => Just(Act::Kill),
@@ -95,6 +97,7 @@ impl Life {
                 self.store().remove(MaildropId::new(from)).await.unwrap();
                 self.model.remove(&from);
             }
+            Act::Compact => drop(self.store().compact().await.unwrap()),
             Act::Open(of) => {
                 let snapshot = self.store().open(MaildropId::new(of)).await.unwrap();
                 self.sessions.push((snapshot, self.model.get(&of).cloned().unwrap_or_default()));

@@ -1,6 +1,7 @@
 //! What records say behind their heads, as octets and back.
 
 use crate::log::fields::Fields;
+use crate::log::record::{Head, Kind};
 
 /// For whom a message is, as a record keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +30,21 @@ impl Recipients {
     /// The meta of a message; with the number of its file, of one that has its body there.
     /// `None` if there are more or longer ones than a record can say.
     pub(crate) fn new(file_id: Option<u64>, rows: &[RecipientRow<'_>]) -> Option<Self> {
-        let mut octets = Vec::new();
+        Self::encode(Vec::new(), file_id, rows)
+    }
+
+    /// The meta of a copy of messages that stand in this segment.
+    pub(crate) fn moved(
+        source: u32,
+        file_id: Option<u64>,
+        rows: &[RecipientRow<'_>],
+    ) -> Option<Vec<u8>> {
+        let start = [source.to_le_bytes(), [0; 4]].concat();
+        Self::encode(start, file_id, rows).map(|recipients| recipients.octets)
+    }
+
+    fn encode(start: Vec<u8>, file_id: Option<u64>, rows: &[RecipientRow<'_>]) -> Option<Self> {
+        let mut octets = start;
         if let Some(file_id) = file_id {
             octets.extend_from_slice(&file_id.to_le_bytes());
         }
@@ -61,8 +76,30 @@ impl Recipients {
     }
 }
 
-/// The recipients in a meta. `None` if it is not right.
-pub(crate) fn recipients(meta: &[u8], big: bool) -> Option<(Option<u64>, Vec<RecipientRow<'_>>)> {
+/// What the meta of a message, or of a copy, says.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Message<'a> {
+    /// Where a copy was made from.
+    pub(crate) source: Option<u32>,
+    /// The file of the body, if it has one.
+    pub(crate) file_id: Option<u64>,
+    /// For whom.
+    pub(crate) rows: Vec<RecipientRow<'a>>,
+}
+
+/// The message in a record. `None` if it is not right.
+pub(crate) fn message<'a>(head: &Head, meta: &'a [u8]) -> Option<Message<'a>> {
+    let mut fields = Fields(meta);
+    let mut source = None;
+    if head.kind == Kind::Move.number() {
+        source = Some(fields.u32()?);
+        fields.u32()?;
+    }
+    let (file_id, rows) = recipients(fields.0, head.is_big())?;
+    Some(Message { source, file_id, rows })
+}
+
+fn recipients(meta: &[u8], big: bool) -> Option<(Option<u64>, Vec<RecipientRow<'_>>)> {
     let mut fields = Fields(meta);
     let file_id = if big { Some(fields.u64()?) } else { None };
     let count = usize::try_from(fields.u32()?).ok()?;

@@ -16,6 +16,8 @@ mod apply;
 mod backend;
 mod batch;
 mod chunks;
+mod compact;
+mod compacted;
 #[cfg(test)]
 mod conforms;
 #[cfg(test)]
@@ -37,6 +39,8 @@ mod header;
 mod identity;
 mod index;
 mod intake;
+#[cfg(test)]
+mod kills;
 #[cfg(test)]
 mod lives;
 mod meta;
@@ -63,6 +67,7 @@ mod tail;
 mod trial;
 mod writer;
 
+pub use compacted::Compacted;
 pub use damage::Damage;
 pub use settings::Settings;
 pub use store::LogStore;

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, RwLock};
 
 use crate::error::StoreError;
@@ -17,9 +18,10 @@ use crate::log::settings::Settings;
 use crate::log::shard::Shard;
 use crate::log::snapshots::Snapshots;
 use crate::log::tail::Tail;
+use crate::log::writer::Writer;
 
-/// All shards of a store, each with the end of its log, and what is damaged.
-pub(crate) type Opened = (Vec<(Arc<Shard>, Tail)>, Vec<Damage>);
+/// The writers of all shards of a store, which do not run yet, and what is damaged.
+pub(crate) type Opened = (Vec<Writer>, Vec<Damage>);
 
 /// Opens the store on this disk, and makes it if there is none.
 pub(crate) fn open(
@@ -61,20 +63,24 @@ pub(crate) fn open(
         damage.extend(recovered.damage.iter().cloned());
         let ids =
             IdSource::new(u8::try_from(ground.shard).unwrap_or(0), Arc::clone(&epochs), epoch);
-        shards.push(shard(ground, recovered, &format, ids, settings, &lock));
+        shards.push(writer(ground, recovered, &format, ids, settings, &lock)?);
     }
     Ok((shards, damage))
 }
 
-fn shard(
+fn writer(
     ground: Ground,
     recovered: Recovered,
     format: &Format,
     ids: IdSource,
     settings: &Settings,
     lock: &Arc<dyn Lock>,
-) -> (Arc<Shard>, Tail) {
+) -> Result<Writer, StoreError> {
     let Recovered { segments, index, overlay, last, next, .. } = recovered;
+    let there = segments.all();
+    let mut sources = index.sources()?;
+    sources.extend(overlay.sources());
+    sources.retain(|number| there.contains_key(number));
     let shard = Arc::new(Shard {
         disk: ground.disk,
         folder: ground.folder,
@@ -88,12 +94,13 @@ fn shard(
         ids,
         queue: Queue::new(settings.queue_octets_max),
         snapshots: Snapshots::default(),
+        moves: AtomicU64::new(0),
         _lock: Arc::clone(lock),
     });
     // The first segment of this start says in its header of which epoch it is.
     let epoch = shard.ids.epoch();
     let tail = Tail::new(Arc::clone(&shard), last.unwrap_or_default(), next, epoch);
-    (shard, tail)
+    Ok(Writer::new(shard, tail, sources))
 }
 
 /// The FORMAT of the store, or of a new one where nothing is.

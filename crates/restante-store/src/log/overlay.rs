@@ -1,7 +1,7 @@
 //! What the log says and the index does not know yet, in memory.
 
-use std::collections::HashMap;
 use std::collections::btree_map::{BTreeMap, Entry as Place};
+use std::collections::{BTreeSet, HashMap};
 
 use crate::log::entry::Entry;
 
@@ -11,6 +11,8 @@ pub(crate) struct Overlay {
     maildrops: HashMap<u64, BTreeMap<u64, Change>>,
     /// Of each record whose body has a file of its own: the file.
     bigs: BTreeMap<(u32, u32), u64>,
+    /// Segments that copies were made from.
+    sources: BTreeSet<u32>,
     changes: usize,
 }
 
@@ -42,6 +44,16 @@ impl Overlay {
     /// The record at this place has its body in a file.
     pub(crate) fn add_big(&mut self, at: (u32, u32), file_id: u64) {
         self.bigs.insert(at, file_id);
+    }
+
+    /// Copies were made from this segment.
+    pub(crate) fn add_source(&mut self, segment: u32) {
+        self.sources.insert(segment);
+    }
+
+    /// The segments that copies were made from.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = u32> {
+        self.sources.iter().copied()
     }
 
     /// A message is gone.

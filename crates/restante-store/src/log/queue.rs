@@ -7,6 +7,7 @@ use tokio::sync::oneshot::Sender;
 
 use crate::error::StoreError;
 use crate::log::addition::Addition;
+use crate::log::compacted::Compacted;
 use crate::log::meta::Destroyed;
 
 /// Something to be made durable, and whom to tell.
@@ -14,10 +15,13 @@ use crate::log::meta::Destroyed;
 pub(crate) enum Job {
     /// A message; the answer is the ids of its copies.
     Add(Box<Addition>, Sender<Result<Vec<u64>, StoreError>>),
-    /// Messages of a maildrop are gone.
-    Destroy(Destroyed, Sender<Result<(), StoreError>>),
+    /// Messages of a maildrop are gone. They stood where this says when messages had been moved
+    /// so often.
+    Destroy(Destroyed, u64, Sender<Result<(), StoreError>>),
     /// All messages of a maildrop are gone.
     Remove(u64, Sender<Result<(), StoreError>>),
+    /// Room is to be given back: of one segment, if one is worth it.
+    Compact(Sender<Result<Option<Compacted>, StoreError>>),
 }
 
 impl Job {
@@ -25,10 +29,10 @@ impl Job {
     pub(crate) fn size(&self) -> u64 {
         match self {
             Self::Add(addition, _) => addition.size(),
-            Self::Destroy(destroyed, _) => {
+            Self::Destroy(destroyed, ..) => {
                 (destroyed.copies.len() as u64).saturating_mul(16).saturating_add(96)
             }
-            Self::Remove(..) => 96,
+            Self::Remove(..) | Self::Compact(_) => 96,
         }
     }
 }

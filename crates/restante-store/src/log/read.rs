@@ -11,7 +11,7 @@ use crate::disk::Existence;
 use crate::error::StoreError;
 use crate::log::disk::{Disk, DiskFile};
 use crate::log::entry::Entry;
-use crate::log::meta::recipients;
+use crate::log::meta;
 use crate::log::record::{HEAD_OCTETS, Head, offset};
 use crate::log::segments::Segments;
 
@@ -54,12 +54,12 @@ pub(crate) fn message(
         let Some(longer) = read(&*file, start, meta_end, wait)? else { return Ok(None) };
         piece = longer;
     }
-    let meta = usize::try_from(meta_end).ok().and_then(|end| piece.get(HEAD_OCTETS..end));
-    let meta = meta
+    let octets_of_meta = usize::try_from(meta_end).ok().and_then(|end| piece.get(HEAD_OCTETS..end));
+    let octets_of_meta = octets_of_meta
         .filter(|meta| crc32c::crc32c(meta) == head.meta_crc)
         .ok_or_else(|| damaged("the recipients of a message are not right"))?;
-    let (file_id, rows) =
-        recipients(meta, head.is_big()).ok_or_else(|| damaged("the recipients make no sense"))?;
+    let meta::Message { file_id, rows, .. } = meta::message(&head, octets_of_meta)
+        .ok_or_else(|| damaged("the recipients make no sense"))?;
     let row = usize::try_from(entry.recipient).ok().and_then(|recipient| rows.get(recipient));
     let octets = |prefix: &[u8]| head.body_octets.saturating_add(prefix.len() as u64);
     let row = row

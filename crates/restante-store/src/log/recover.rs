@@ -59,9 +59,9 @@ pub(crate) fn recover(ground: &Ground) -> Result<Recovered, StoreError> {
         .last_key_value()
         .map(|(number, segment)| Position { segment: *number, offset: segment.end });
     let next = last.map_or(0, |last| last.segment).max(index.applied().segment);
-    for number in found.into_keys() {
+    for (number, segment) in found {
         // Opened again when it is read: most never are.
-        segments.insert(number, None);
+        segments.insert(number, None, segment.end);
     }
     let next = next.checked_add(1).ok_or_else(|| StoreError::Damaged {
         detail: format!("{}: there is no segment number behind the last", ground.folder),

@@ -13,13 +13,20 @@ use crate::log::header::name;
 pub(crate) struct Segments {
     disk: Arc<dyn Disk>,
     folder: String,
-    files: RwLock<BTreeMap<u32, Option<Arc<dyn DiskFile>>>>,
+    slots: RwLock<BTreeMap<u32, Slot>>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    file: Option<Arc<dyn DiskFile>>,
+    /// Where its records end, as far as that is known.
+    end: u64,
 }
 
 impl Segments {
     /// None yet, in this folder.
     pub(crate) fn new(disk: Arc<dyn Disk>, folder: String) -> Self {
-        Self { disk, folder, files: RwLock::default() }
+        Self { disk, folder, slots: RwLock::default() }
     }
 
     /// The path of a segment.
@@ -27,17 +34,37 @@ impl Segments {
         format!("{}/{}", self.folder, name(number))
     }
 
-    /// One more.
-    pub(crate) fn insert(&self, number: u32, file: Option<Arc<dyn DiskFile>>) {
-        self.files.write().unwrap_or_else(PoisonError::into_inner).insert(number, file);
+    /// One more, whose records end here.
+    pub(crate) fn insert(&self, number: u32, file: Option<Arc<dyn DiskFile>>, end: u64) {
+        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
+        slots.insert(number, Slot { file, end });
+    }
+
+    /// Nothing more is written to it: its records end here.
+    pub(crate) fn ends(&self, number: u32, end: u64) {
+        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = slots.get_mut(&number) {
+            slot.end = end;
+        }
+    }
+
+    /// One less: its file is gone, durably.
+    pub(crate) fn remove(&self, number: u32) {
+        self.slots.write().unwrap_or_else(PoisonError::into_inner).remove(&number);
+    }
+
+    /// All whose files may be there, with the ends of their records.
+    pub(crate) fn all(&self) -> BTreeMap<u32, u64> {
+        let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+        slots.iter().map(|(number, slot)| (*number, slot.end)).collect()
     }
 
     /// The file of a segment.
     pub(crate) fn file(&self, number: u32) -> Result<Arc<dyn DiskFile>, StoreError> {
         let path = || self.path(number);
         {
-            let files = self.files.read().unwrap_or_else(PoisonError::into_inner);
-            match files.get(&number) {
+            let slots = self.slots.read().unwrap_or_else(PoisonError::into_inner);
+            match slots.get(&number).map(|slot| &slot.file) {
                 Some(Some(file)) => return Ok(Arc::clone(file)),
                 Some(None) => {}
                 None => {
@@ -51,10 +78,10 @@ impl Segments {
             .disk
             .open(&path(), Existence::Old)
             .map_err(|fault| StoreError::disk(format!("open {}", path()), fault))?;
-        let mut files = self.files.write().unwrap_or_else(PoisonError::into_inner);
+        let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
         // Only if it is still there: it may have been removed meanwhile.
-        if let Some(place) = files.get_mut(&number) {
-            *place = Some(Arc::clone(&file));
+        if let Some(slot) = slots.get_mut(&number) {
+            slot.file = Some(Arc::clone(&file));
         }
         Ok(file)
     }

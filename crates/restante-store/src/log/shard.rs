@@ -1,5 +1,6 @@
 //! One shard, as everybody sees it: its segments, what its maildrops hold, its queue.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::UNIX_EPOCH;
 
@@ -35,6 +36,8 @@ pub(crate) struct Shard {
     pub(crate) ids: IdSource,
     pub(crate) queue: Queue,
     pub(crate) snapshots: Snapshots,
+    /// How often messages were moved: what was listed before may stand elsewhere by now.
+    pub(crate) moves: AtomicU64,
     /// The store is locked for as long as anything of it is in use.
     pub(crate) _lock: Arc<dyn Lock>,
 }

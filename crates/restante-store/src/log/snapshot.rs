@@ -1,6 +1,7 @@
 //! A maildrop as one session sees it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use mail_wire::{Listing, ListingBuilder, MaildropId, MessageId, MessageNumber, Octets};
 
@@ -19,6 +20,8 @@ pub(crate) struct Snapshot {
     front: Arc<Front>,
     began: Began,
     maildrop: MaildropId,
+    /// How often messages had been moved when this was listed.
+    moves: u64,
     listing: Arc<Listing>,
     /// Where the messages are, in the order of the listing.
     rows: Vec<Row>,
@@ -54,6 +57,8 @@ impl Snapshot {
         let shard = Arc::clone(front.shard(maildrop)?);
         let began = Began { at: shard.snapshots.begin(), shard };
         let shard = &began.shard;
+        // Before the listing: rather looked up once too often.
+        let moves = shard.moves.load(Ordering::Acquire);
         let entries = shard.entries(maildrop.get())?;
         let mut listing = ListingBuilder::with_capacity(entries.len());
         let mut rows = Vec::with_capacity(entries.len());
@@ -65,7 +70,7 @@ impl Snapshot {
                 .map_err(|full| StoreError::Damaged { detail: full.to_string() })?;
             rows.push(Row { segment, place, recipient, flags });
         }
-        Ok(Self { front, began, maildrop, listing: Arc::new(listing.finish()), rows })
+        Ok(Self { front, began, maildrop, moves, listing: Arc::new(listing.finish()), rows })
     }
 
     fn entry(&self, number: MessageNumber) -> Result<Entry, StoreError> {
@@ -119,7 +124,7 @@ impl Maildrop for Snapshot {
             let copies = marked.iter().map(|entry| (entry.id, entry.segment)).collect();
             let destroyed = Destroyed { maildrop: self.maildrop.get(), copies };
             let (answer, answered) = tokio::sync::oneshot::channel();
-            self.began.shard.queue.push(Job::Destroy(destroyed, answer))?;
+            self.began.shard.queue.push(Job::Destroy(destroyed, self.moves, answer))?;
             answered.await.map_err(|_| StoreError::Unavailable)??;
             Ok(removed)
         })

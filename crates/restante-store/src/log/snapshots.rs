@@ -8,6 +8,8 @@ use std::sync::{Mutex, PoisonError};
 pub(crate) enum Doomed {
     /// The body with this number.
     Big(u64),
+    /// The segment with this number.
+    Segment(u32),
 }
 
 /// The open snapshots of a shard.
@@ -78,12 +80,12 @@ mod tests {
         let early = snapshots.begin();
         snapshots.doom(Doomed::Big(1));
         let late = snapshots.begin();
-        snapshots.doom(Doomed::Big(2));
+        snapshots.doom(Doomed::Segment(2));
         assert_eq!(snapshots.due(), []);
         assert!(snapshots.end(early));
         assert_eq!(snapshots.due(), [Doomed::Big(1)]);
         assert!(snapshots.end(late));
-        assert_eq!(snapshots.due(), [Doomed::Big(2)]);
+        assert_eq!(snapshots.due(), [Doomed::Segment(2)]);
         assert!(!snapshots.end(snapshots.begin()));
         snapshots.doom(Doomed::Big(3));
         assert_eq!(snapshots.due(), [Doomed::Big(3)], "nobody looks");

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use crate::disk;
 use crate::error::StoreError;
+use crate::log::compacted::Compacted;
 use crate::log::damage::Damage;
 use crate::log::deliver::OnItsWay;
 use crate::log::disk::Disk;
@@ -18,7 +19,6 @@ use crate::log::queue::Job;
 use crate::log::real::RealDisk;
 use crate::log::settings::Settings;
 use crate::log::snapshot::Snapshot;
-use crate::log::writer::Writer;
 use crate::pool::Pool;
 use crate::store::{Delivery, Incoming, Maildrop, Pending, Promises, Store};
 
@@ -60,19 +60,36 @@ impl LogStore {
         name: &str,
         settings: &Settings,
     ) -> Result<Self, StoreError> {
-        let (shards, damage) = opening::open(disk, name, settings)?;
+        let (writers, damage) = opening::open(disk, name, settings)?;
         let front = Arc::new(Front {
-            shards: shards.iter().map(|(shard, _)| Arc::clone(shard)).collect(),
+            shards: writers.iter().map(|writer| Arc::clone(writer.shard())).collect(),
             pool: Pool::new(THREADS, QUEUE_MAX),
         });
-        for (shard, tail) in shards {
-            let writer = Writer::new(Arc::clone(&shard), tail);
+        for writer in writers {
             thread::Builder::new()
-                .name(format!("log {}", shard.folder))
+                .name(format!("log {}", writer.shard().folder))
                 .spawn(move || writer.run())
                 .map_err(|fault| StoreError::disk("start a writer", fault))?;
         }
         Ok(Self { front, damage: damage.into() })
+    }
+
+    /// Gives room back: segments of which little is live are copied on, and given up. They are
+    /// removed when no snapshot lists anything in them any more.
+    pub async fn compact(&self) -> Result<Compacted, StoreError> {
+        let mut all = Compacted::default();
+        for shard in &self.front.shards {
+            // What is copied makes new segments: those are for the next time.
+            for _ in shard.segments.all() {
+                let (answer, answered) = oneshot::channel();
+                shard.queue.push(Job::Compact(answer))?;
+                match answered.await.map_err(|_| StoreError::Unavailable)?? {
+                    Some(one) => all = all.plus(one),
+                    None => break,
+                }
+            }
+        }
+        Ok(all)
     }
 
     /// What was found damaged when the store was opened.

@@ -12,6 +12,8 @@ pub(crate) const UIDL: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition:
 pub(crate) const SEGMENT: TableDefinition<'_, u32, (u64, u64)> = TableDefinition::new("segment");
 /// Segment and place of a record: the file of its body, how many messages it is for.
 pub(crate) const BIG: TableDefinition<'_, (u32, u32), (u64, u64)> = TableDefinition::new("big");
+/// Segments that copies were made from: they may hold a second copy of a message.
+pub(crate) const SOURCE: TableDefinition<'_, u32, ()> = TableDefinition::new("source");
 /// `version`, `store`, `applied`.
 pub(crate) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 /// The version of these tables.

@@ -90,6 +90,7 @@ impl Tail {
             }
             Err(fault) => {
                 self.previous = self.position();
+                self.shard.segments.ends(self.previous.segment, self.previous.offset);
                 self.current = None;
                 // At once, so that its header says where the poisoned one ends. If that fails,
                 // it is tried again with the next batch.
@@ -115,6 +116,7 @@ impl Tail {
         } else {
             self.previous = self.position();
         }
+        self.shard.segments.ends(number, self.previous.offset);
         self.current = None;
     }
 
@@ -146,7 +148,7 @@ impl Tail {
             let _ = shard.disk.unlink(&path);
             return Err(fault);
         }
-        shard.segments.insert(number, Some(Arc::clone(&current.file)));
+        shard.segments.insert(number, Some(Arc::clone(&current.file)), current.end);
         self.current = Some(current);
         Ok(())
     }

@@ -1,9 +1,13 @@
 //! The writer of a shard: takes all that is queued, writes it at once, syncs once, answers all.
 
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use crate::error::StoreError;
 use crate::log::apply::apply;
+use crate::log::compact;
+use crate::log::compacted::Compacted;
 use crate::log::meta::Destroyed;
 use crate::log::overlay::Overlay;
 use crate::log::queue::Job;
@@ -24,6 +28,12 @@ pub(crate) struct Writer {
     octets: u64,
     /// With how many changes that is tried again.
     changes_max: usize,
+    /// Segments that may hold second copies: messages were copied from there.
+    sources: BTreeSet<u32>,
+    /// Segments that are not compacted: given up already, or damaged.
+    spared: BTreeSet<u32>,
+    /// Segments that are gone, which the index does not know yet.
+    gone: Vec<u32>,
 }
 
 /// The index is this much behind, in multiples of what is usual, when messages are refused:
@@ -31,11 +41,19 @@ pub(crate) struct Writer {
 const BEHIND_MAX: usize = 64;
 
 impl Writer {
-    pub(crate) fn new(shard: Arc<Shard>, tail: Tail) -> Self {
+    /// The writer of a shard whose log ends there; `sources` are the segments that messages were
+    /// copied from.
+    pub(crate) fn new(shard: Arc<Shard>, tail: Tail, sources: BTreeSet<u32>) -> Self {
         let path = format!("{}/reserve", shard.folder);
         let reserve = Reserve::new(Arc::clone(&shard.disk), path, shard.settings.reserve_octets);
         let changes_max = shard.settings.checkpoint_messages;
-        Self { shard, reserve, tail, octets: 0, changes_max }
+        let (spared, gone) = (BTreeSet::new(), Vec::new());
+        Self { shard, reserve, tail, octets: 0, changes_max, sources, spared, gone }
+    }
+
+    /// Its shard.
+    pub(crate) const fn shard(&self) -> &Arc<Shard> {
+        &self.shard
     }
 
     /// Works until the queue is closed and empty.
@@ -47,12 +65,17 @@ impl Writer {
         while let Some(jobs) = self.shard.queue.take() {
             let mut together = Vec::with_capacity(jobs.len());
             for job in jobs {
-                if let Job::Remove(maildrop, answer) = job {
-                    // What came before it is removed too, and must be known for that.
-                    self.commit(std::mem::take(&mut together));
-                    let _ = answer.send(self.remove(maildrop));
-                } else {
-                    together.push(job);
+                // What came before these must be known for them.
+                match job {
+                    Job::Remove(maildrop, answer) => {
+                        self.commit(std::mem::take(&mut together));
+                        let _ = answer.send(self.remove(maildrop));
+                    }
+                    Job::Compact(answer) => {
+                        self.commit(std::mem::take(&mut together));
+                        let _ = answer.send(self.compact());
+                    }
+                    job => together.push(job),
                 }
             }
             self.commit(together);
@@ -111,6 +134,11 @@ impl Writer {
         if jobs.is_empty() {
             return Ok(());
         }
+        for job in jobs.iter_mut() {
+            if let Job::Destroy(destroyed, moves, _) = job {
+                self.name_copies(destroyed, *moves)?;
+            }
+        }
         let size = jobs.iter().map(Job::size).fold(0, u64::saturating_add);
         let mut batch = self.tail.batch(size)?;
         let mut last_epoch = self.tail.epoch;
@@ -129,10 +157,10 @@ impl Writer {
                         batch.push(&addition.head, &addition.meta.octets, &addition.body)
                     })
                 }
-                Job::Destroy(destroyed, _) => {
+                Job::Destroy(destroyed, ..) => {
                     destroyed.encode().and_then(|meta| batch.push_plain(Kind::Destroy, &meta))
                 }
-                Job::Remove(..) => Some(()),
+                Job::Remove(..) | Job::Compact(_) => Some(()),
             };
             pushed.ok_or(StoreError::TooLarge { octets_max: u64::from(u32::MAX) })?;
         }
@@ -154,8 +182,68 @@ impl Writer {
         }
         let copies = entries.iter().map(|entry| (entry.id, entry.segment)).collect();
         let (answer, mut answered) = tokio::sync::oneshot::channel();
-        self.commit(vec![Job::Destroy(Destroyed { maildrop, copies }, answer)]);
+        let moves = self.shard.moves.load(Ordering::Acquire);
+        self.commit(vec![Job::Destroy(Destroyed { maildrop, copies }, moves, answer)]);
         answered.try_recv().unwrap_or(Err(StoreError::Unavailable))
+    }
+
+    /// Names every segment that holds a copy of what is destroyed.
+    fn name_copies(&self, destroyed: &mut Destroyed, moves: u64) -> Result<(), StoreError> {
+        if moves != self.shard.moves.load(Ordering::Acquire) {
+            let entries = self.shard.entries(destroyed.maildrop)?;
+            let now: HashMap<u64, u32> =
+                entries.iter().map(|entry| (entry.id, entry.segment)).collect();
+            for (id, segment) in &mut destroyed.copies {
+                *segment = now.get(id).copied().unwrap_or(*segment);
+            }
+        }
+        // Which of the messages were copied from there is not known: rather named once too often.
+        let ids: Vec<u64> = destroyed.copies.iter().map(|(id, _)| *id).collect();
+        for source in &self.sources {
+            destroyed.copies.extend(ids.iter().map(|id| (*id, *source)));
+        }
+        destroyed.copies.sort_unstable();
+        destroyed.copies.dedup();
+        Ok(())
+    }
+
+    /// Gives up one segment, if one is worth it.
+    fn compact(&mut self) -> Result<Option<Compacted>, StoreError> {
+        self.index_all()?;
+        let shard = Arc::clone(&self.shard);
+        let live = shard.index.live()?;
+        let last = self.tail.position().segment;
+        let Some((number, end)) = compact::victim(&shard, &live, last, &self.spared) else {
+            return Ok(None);
+        };
+        // Whatever comes of it, it is not tried again before the next start.
+        self.spared.insert(number);
+        if !compact::can_go(&shard, number)? {
+            return Ok(Some(Compacted::default()));
+        }
+        self.sources.insert(number);
+        let copied = compact::copy_on(&shard, &mut self.tail, number, end)?;
+        // The index goes on from a place that stays.
+        self.index_all()?;
+        if shard.index.live()?.get(&number).is_some_and(|live| *live > 0) {
+            return Err(StoreError::Damaged {
+                detail: format!("segment {number:08x} has not all that the index says: it stays"),
+            });
+        }
+        shard.snapshots.doom(Doomed::Segment(number));
+        Ok(Some(Compacted { segments: 1, freed: end, copied }))
+    }
+
+    /// Brings the index up to date, or says that it cannot be done now.
+    fn index_all(&mut self) -> Result<(), StoreError> {
+        if self.changes() > 0 || self.shard.index.applied() != self.tail.position() {
+            self.checkpoint();
+        }
+        if self.shard.index.applied() == self.tail.position() {
+            Ok(())
+        } else {
+            Err(StoreError::Unavailable)
+        }
     }
 
     fn changes(&self) -> usize {
@@ -169,13 +257,14 @@ impl Writer {
         let shard = &self.shard;
         let folded = {
             let overlay = shard.overlay.read().unwrap_or_else(PoisonError::into_inner);
-            shard.index.fold(&overlay, self.tail.position())
+            shard.index.fold(&overlay, &self.gone, self.tail.position())
         };
         let Ok(folded) = folded else {
             self.changes_max = self.changes().saturating_mul(2).max(1);
             return;
         };
         self.changes_max = shard.settings.checkpoint_messages;
+        self.gone.clear();
         *shard.overlay.write().unwrap_or_else(PoisonError::into_inner) = Overlay::default();
         for file in folded.files {
             shard.snapshots.doom(Doomed::Big(file));
@@ -184,11 +273,22 @@ impl Writer {
 
     /// Removes the files that nobody needs. One that cannot be removed is swept at the next
     /// start.
-    fn bury(&self) {
+    fn bury(&mut self) {
         for doomed in self.shard.snapshots.due() {
             match doomed {
                 Doomed::Big(file) => {
                     let _ = self.shard.disk.unlink(&big_path(&self.shard.folder, file));
+                }
+                Doomed::Segment(number) => {
+                    let shard = &self.shard;
+                    let gone = shard.disk.unlink(&shard.segments.path(number));
+                    // Until that is durable it counts as there: the file may come back, and
+                    // what was destroyed must not.
+                    if gone.and_then(|()| shard.disk.sync_dir(&shard.folder)).is_ok() {
+                        shard.segments.remove(number);
+                        self.sources.remove(&number);
+                        self.gone.push(number);
+                    }
                 }
             }
         }
@@ -208,7 +308,8 @@ fn accept(job: Job) {
     // Nobody may be waiting any more; it is done all the same.
     match job {
         Job::Add(addition, answer) => drop(answer.send(Ok(addition.ids))),
-        Job::Destroy(_, answer) | Job::Remove(_, answer) => drop(answer.send(Ok(()))),
+        Job::Destroy(_, _, answer) | Job::Remove(_, answer) => drop(answer.send(Ok(()))),
+        Job::Compact(answer) => drop(answer.send(Ok(None))),
     }
 }
 
@@ -216,9 +317,10 @@ fn refuse(jobs: impl Iterator<Item = Job>, fault: &StoreError) {
     for job in jobs {
         match job {
             Job::Add(_, answer) => drop(answer.send(Err(fault.again()))),
-            Job::Destroy(_, answer) | Job::Remove(_, answer) => {
+            Job::Destroy(_, _, answer) | Job::Remove(_, answer) => {
                 drop(answer.send(Err(fault.again())));
             }
+            Job::Compact(answer) => drop(answer.send(Err(fault.again()))),
         }
     }
 }
