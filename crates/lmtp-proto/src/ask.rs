@@ -104,6 +104,8 @@ pub enum Failure {
     TooLarge,
     /// 554 5.4.6: more than 100 Received lines (RFC 5321 §6.3).
     Loop,
+    /// 554 5.4.6: Delivered-To names this recipient, who has had the message already.
+    Returned,
     /// 550 5.6.0: the message breaks the grammar, or a limit on its header or lines.
     Message,
 }

@@ -111,6 +111,9 @@ impl Reply {
             Failure::TooLarge => Self::TOO_LARGE,
             // RFC 5321 §6.3, P-206
             Failure::Loop => reply(554, "5.4.6", "too many Received lines, the mail is looping"),
+            Failure::Returned => {
+                reply(554, "5.4.6", "Delivered-To names this recipient, the mail is looping")
+            }
             Failure::Message => {
                 reply(550, "5.6.0", "the message's header or lines break the rules of mail")
             }

@@ -127,10 +127,10 @@ async fn loops_are_refused() {
     let house = House::build().await;
     let hops = "Received: from a\r\n".repeat(101);
     let replies = deliver(&house, &["anna@example.org"], hops.as_bytes()).await;
-    assert!(replies[0].starts_with("554 5.4.6"), "{replies:?}");
+    assert!(replies[0].starts_with("554 5.4.6 too many Received lines"), "{replies:?}");
     let again = b"Delivered-To: anna@example.org\r\n";
     let replies = deliver(&house, &["anna@example.org", "bert@example.org"], again).await;
-    assert!(replies[0].starts_with("554 5.4.6"), "{replies:?}");
+    assert!(replies[0].starts_with("554 5.4.6 Delivered-To names this"), "{replies:?}");
     assert!(replies[1].starts_with("250"), "the loop is Anna's alone: {replies:?}");
     assert_eq!((house.held(ANNAS).await, house.held(BERTS).await), (0, 1));
 }

@@ -172,6 +172,7 @@ fn a_delivery_that_fails_is_answered_after_the_end() {
         (Failure::MaildropFull, "452 4.2.2"),
         (Failure::TooLarge, "552 5.3.4"),
         (Failure::Loop, "554 5.4.6"),
+        (Failure::Returned, "554 5.4.6"),
         (Failure::Message, "550 5.6.0"),
     ] {
         let world = World { full_after: Some((10, failure)), ..World::default() };

@@ -128,7 +128,7 @@ impl Inbound {
             .collect();
         let recipients = letter.recipients(&served);
         if recipients.is_empty() {
-            return Err(Failure::Loop);
+            return Err(Failure::Returned);
         }
         // P-141: undeclared 8-bit octets make no message a UTF-8 message.
         let raw = !self.header.octets().is_ascii()
@@ -167,7 +167,7 @@ impl Letter {
         let (mut stored, mut octets) = (0_u64, 0_u64);
         let mut recipients = Vec::with_capacity(self.addressees.len());
         for (addressee, served) in self.addressees.iter().zip(served) {
-            let mut outcome = if *served { Ok(()) } else { Err(Failure::Loop) };
+            let mut outcome = if *served { Ok(()) } else { Err(Failure::Returned) };
             for copy in copies.by_ref().take(if *served { addressee.maildrops.len() } else { 0 }) {
                 match copy {
                     Ok(copy) => {

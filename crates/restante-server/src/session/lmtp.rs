@@ -352,7 +352,8 @@ const fn refusal(failure: Failure) -> &'static str {
         Failure::Temporary => "the store could not take it",
         Failure::MaildropFull => "the maildrop is full",
         Failure::TooLarge => "too large",
-        Failure::Loop => "it goes round in a loop",
+        Failure::Loop => "it goes round in a loop: too many Received lines",
+        Failure::Returned => "it goes round in a loop: Delivered-To names the recipient",
         Failure::Message => "its header or one of its lines is too long",
     }
 }
