@@ -1,6 +1,6 @@
 //! What a record changes.
 
-use crate::log::entry::{BIG, Entry, UTF8};
+use crate::log::entry::{BIG, Entry, NAMED, UTF8};
 use crate::log::meta::{Destroyed, epoch, message};
 use crate::log::overlay::Overlay;
 use crate::log::record::{FLAG_UTF8, Head, Kind, is_optional};
@@ -43,13 +43,14 @@ fn add(overlay: &mut Overlay, head: &Head, meta: &[u8]) -> Applied {
     let utf8 = if head.flags & FLAG_UTF8 == 0 { 0 } else { UTF8 };
     let big = if message.file_id.is_none() { 0 } else { BIG };
     for (recipient, row) in (0_u32..).zip(&message.rows) {
+        let named = if row.uidl.is_empty() { 0 } else { NAMED };
         let entry = Entry {
             id: row.id,
             octets: head.body_octets.saturating_add(row.prefix.len() as u64),
             segment: head.segment,
             place: head.place,
             recipient,
-            flags: utf8 | big,
+            flags: utf8 | big | named,
         };
         overlay.add(row.maildrop, entry, row.uidl);
     }

@@ -14,7 +14,8 @@ use crate::log::record::{HEAD_OCTETS, Kind};
 use crate::log::scan::Scan;
 use crate::log::store::LogStore;
 use crate::log::trial::{
-    closed, contents, deliver, image, open, read, remove, segments, small, text, without_index,
+    closed, contents, deliver, image, open, read, remove, seed, segments, small, text,
+    without_index,
 };
 use crate::maildir::scratch::quick;
 use crate::store::{Incoming, Recipient, Store};
@@ -33,13 +34,6 @@ async fn killed(messages: usize) -> (TempDir, Vec<(String, String)>) {
     let all = contents(&store, OURS).await.unwrap();
     assert_eq!(all.len(), messages);
     (image(folder.path()), all)
-}
-
-/// The seed of the store's checksums.
-fn seed(root: &Path) -> u32 {
-    let format = fs::read_to_string(root.join("FORMAT")).unwrap();
-    let number = format.lines().find_map(|line| line.strip_prefix("store ")).unwrap();
-    crc32c::crc32c(&u128::from_str_radix(number, 16).unwrap().to_be_bytes())
 }
 
 /// Where the records of the only segment begin, and where the last one ends.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use redb::{Error, ReadableTable, Table, WriteTransaction};
 
 use crate::log::chunks::Chunks;
-use crate::log::entry::{BIG as IN_FILE, Entry, NAMED};
+use crate::log::entry::{BIG as IN_FILE, Entry};
 use crate::log::overlay::{Change, Overlay};
 use crate::log::tables::{BIG, CHUNK, SEGMENT, SOURCE, SUM, UIDL};
 
@@ -157,11 +157,9 @@ fn fold_one(
     tally: &mut Tally,
 ) -> Result<(), Error> {
     let before = match change {
-        Change::Added(entry, uidl) => {
-            let named = if uidl.is_empty() { 0 } else { NAMED };
-            let entry = Entry { flags: entry.flags | named, ..*entry };
-            tally.add(&entry, sum);
-            chunks.put(entry)?
+        Change::Added(entry, _) => {
+            tally.add(entry, sum);
+            chunks.put(*entry)?
         }
         Change::Destroyed => chunks.take(id)?,
     };

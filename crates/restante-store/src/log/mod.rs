@@ -44,6 +44,8 @@ mod kills;
 #[cfg(test)]
 mod lives;
 mod meta;
+#[cfg(test)]
+mod named;
 mod opening;
 mod overlay;
 mod position;

@@ -61,19 +61,20 @@ impl Shard {
 
     /// The unique-id of a message.
     pub(crate) fn uidl(&self, maildrop: u64, entry: &Entry) -> Result<Uidl, StoreError> {
-        let named = {
+        if entry.flags & NAMED == 0 {
+            return Ok(self.tag.uidl(entry.id));
+        }
+        let known = {
             let overlay = self.overlay.read().unwrap_or_else(PoisonError::into_inner);
             overlay.uidl(maildrop, entry.id).map(<[u8]>::to_vec)
         };
-        let named = match named {
-            None if entry.flags & NAMED != 0 => self.index.uidl(maildrop, entry.id)?,
-            named => named,
+        let known = match known {
+            None => self.index.uidl(maildrop, entry.id)?,
+            known => known,
         };
-        match named {
-            Some(uidl) => Uidl::new(&uidl)
-                .map_err(|wrong| StoreError::Damaged { detail: format!("a unique-id: {wrong}") }),
-            None => Ok(self.tag.uidl(entry.id)),
-        }
+        let damaged = |detail: String| StoreError::Damaged { detail };
+        let uidl = known.ok_or_else(|| damaged("a unique-id is not in the index".into()))?;
+        Uidl::new(&uidl).map_err(|wrong| damaged(format!("a unique-id: {wrong}")))
     }
 
     /// The message of an entry; `None` if the disk must be waited for, and may not be.

@@ -179,3 +179,10 @@ pub(crate) async fn remove(
         .collect();
     Ok(snapshot.commit(&numbers).await?.messages)
 }
+
+/// The seed of the store's checksums.
+pub(crate) fn seed(root: &Path) -> u32 {
+    let format = fs::read_to_string(root.join("FORMAT")).unwrap();
+    let number = format.lines().find_map(|line| line.strip_prefix("store ")).unwrap();
+    crc32c::crc32c(&u128::from_str_radix(number, 16).unwrap().to_be_bytes())
+}
