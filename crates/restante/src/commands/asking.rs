@@ -4,6 +4,7 @@ use std::io::{self, BufRead, IsTerminal, Write as _};
 
 use mail_wire::Secret;
 
+use crate::commands::hidden::read_hidden;
 use crate::output::Failure;
 
 /// A line with a password is never longer than this.
@@ -18,8 +19,12 @@ pub(crate) fn new_password(from_stdin: bool) -> Result<Secret<String>, Failure> 
         return Err(Failure::new("there is no terminal to ask for the password")
             .hint("pass it on standard input, with --password-stdin"));
     }
-    let first = prompt("password: ")?;
-    let second = prompt("once more: ")?;
+    let first = read_hidden("password: ")?;
+    if first.expose().is_empty() {
+        return Err(Failure::new("no password was typed; nothing was changed")
+            .hint("--no-password makes an account that only app passwords open"));
+    }
+    let second = read_hidden("once more: ")?;
     if first.expose() != second.expose() {
         return Err(Failure::new("the two passwords differ; nothing was changed"));
     }
@@ -41,12 +46,6 @@ pub(crate) fn confirm_by_name(name: &str) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::new("that is not the name; nothing was changed"))
-}
-
-fn prompt(text: &str) -> Result<Secret<String>, Failure> {
-    rpassword::prompt_password(text)
-        .map(Secret::new)
-        .map_err(|error| Failure::new(format!("the password cannot be read: {error}")))
 }
 
 /// The first line, without its end: spaces in front and behind belong to the password.

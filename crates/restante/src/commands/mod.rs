@@ -8,6 +8,7 @@ pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod deliver;
+pub(crate) mod hidden;
 pub(crate) mod maildrop;
 pub(crate) mod man;
 pub(crate) mod reaching;

@@ -255,6 +255,16 @@ fn on_a_terminal_the_password_is_asked_for_twice_and_the_name_before_a_removal()
     let (code, shown) = on_terminal(&add, &["one", "another"]);
     assert_eq!(code, Some(1), "{shown}");
     assert!(shown.contains("the two passwords differ"), "{shown}");
+    for (typed, code, why) in [
+        ("", 1, "no password was typed"),
+        ("\u{3}", 130, "interrupted; nothing was changed"),
+        ("tanst\u{3}", 130, "interrupted; nothing was changed"),
+        ("\u{1a}", 1, "a control character was typed"),
+    ] {
+        let (ended, shown) = on_terminal(&add, &[typed, typed]);
+        assert_eq!(ended, Some(code), "{shown}");
+        assert!(shown.contains(why) && !shown.contains("tanst"), "{shown}");
+    }
     let (code, shown) = on_terminal(&add, &["tanstaaf", "tanstaaf"]);
     assert_eq!(code, Some(0), "{shown}");
     assert!(!shown.contains("tanstaaf"), "a password is not echoed: {shown}");

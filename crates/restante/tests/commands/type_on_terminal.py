@@ -1,4 +1,5 @@
-"""Runs a program on a terminal of its own and answers each of its prompts with the next line.
+"""Runs a program on a terminal of its own and answers each of its prompts with the next line;
+one that ends in Ctrl-C has no line end.
 
 Arguments: LINES PROGRAM ARGUMENT... Shows what stood on the terminal, exits with its status.
 """
@@ -21,6 +22,7 @@ while True:
     shown += octets
     # A prompt ends in a colon and a space, without a line end.
     if shown.endswith(b": ") and lines:
-        os.write(terminal, lines.pop(0).encode() + b"\n")
+        line = lines.pop(0).encode()
+        os.write(terminal, line if line.endswith(b"\x03") else line + b"\n")
 os.write(1, shown)
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
