@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use restante_server::control;
+use restante_server::net::listen::Bind;
 use restante_server::net::service::{Address, Service};
 use restante_server::{Handle, Server};
 
@@ -42,6 +43,11 @@ pub(crate) async fn start(
     let backends = Backends::open(settings).await?;
     let mut composed = server_settings(settings, inherited);
     composed.intake.bare_local_parts = bare_local_parts;
+    for listener in &composed.listeners {
+        if let Bind::Unix { path, .. } = &listener.at {
+            make_folder(path);
+        }
+    }
     let server = Server::bind(composed, backends.services())
         .await
         .map_err(|error| Failure::new(format!("cannot start:\n{error}")))?;

@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use restante_server::Handle;
 use restante_server::net::service::Service;
-use restante_server::net::tls::TlsError;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::check::{Checked, check};
@@ -112,15 +111,8 @@ impl Reloader {
     fn reload(&mut self, handle: &Handle) {
         systemd::notify(State::Reloading);
         self.reload_settings();
-        match handle.reload_certificate() {
-            Ok(certificate) => tracing::info!(
-                names = certificate.names.join(" "),
-                not_after = %certificate.not_after,
-                "the certificate was read again"
-            ),
-            Err(TlsError::Absent) => {}
-            Err(error) => tracing::error!(%error, "the old certificate stays in use"),
-        }
+        // The server says itself what became of it.
+        let _told = handle.reload_certificate();
         systemd::notify(State::Ready);
     }
 

@@ -128,13 +128,17 @@ fn hostname(reader: &mut Reader<'_>) -> String {
 }
 
 fn domains(reader: &mut Reader<'_>) -> Vec<String> {
-    reader.setting(&List(DomainName), Definition {
-        name: "domains",
-        otherwise: Otherwise::Required("[\"example.org\"]"),
-        meaning: "The domains whose mail is taken in. Accounts named without a domain belong to \
-                  the first.",
-        reloads: false,
-    })
+    reader.setting(
+        &List(DomainName),
+        Definition {
+            name: "domains",
+            otherwise: Otherwise::Required("[\"example.org\"]"),
+            meaning: "The domains whose mail is taken in. Where there is one only, accounts \
+                  may be made without naming it; a login without a domain is good where one \
+                  account alone is meant.",
+            reloads: false,
+        },
+    )
 }
 
 fn state(reader: &mut Reader<'_>) -> PathBuf {

@@ -29,15 +29,17 @@ impl Tls {
                 name: "certificate",
                 otherwise: Otherwise::Required("\"/etc/ssl/mail.pem\""),
                 meaning: "A PEM file: the certificate of this host first, then those that lead \
-                          to its root. It is read again when it changes.",
-                reloads: true,
+                          to its root. The file is read again when it changes; another path takes \
+                          effect at the next start.",
+                reloads: false,
             }),
             key: reader.setting(&FilePath, Definition {
                 name: "key",
                 otherwise: Otherwise::Required("\"/etc/ssl/mail.key\""),
                 meaning: "A PEM file with the private key. Only the user that the server runs as \
-                          may read it.",
-                reloads: true,
+                          may read it. The file is read again when it changes; another path \
+                          takes effect at the next start.",
+                reloads: false,
             }),
         }
     }

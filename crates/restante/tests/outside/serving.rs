@@ -127,7 +127,8 @@ fn it_tells_the_service_manager_and_reloads_and_stops() {
     assert!(serving.state().starts_with("RELOADING=1"));
     assert_eq!(serving.state(), "READY=1");
 
-    fs::write(&config, format!("last = true\n{good}")).unwrap();
+    let moved = good.replace("\"certificate.pem\"", "\"./certificate.pem\"");
+    fs::write(&config, format!("last = true\n{moved}")).unwrap();
     signal(&serving.process, "HUP");
     assert!(serving.state().starts_with("RELOADING=1"));
     assert_eq!(serving.state(), "READY=1");
@@ -135,8 +136,22 @@ fn it_tells_the_service_manager_and_reloads_and_stops() {
     let log = serving.end();
     assert!(log.lines().all(|line| line.starts_with('{')), "{log}");
     assert!(log.contains("the old configuration stays in use"), "{log}");
-    assert!(log.contains("the old certificate stays in use"), "{log}");
-    assert!(log.contains("\"settings\":\"last\""), "{log}");
+    assert!(log.contains("new certificate not used, the old one stays"), "{log}");
+    assert!(log.contains("\"settings\":\"last tls.certificate\""), "{log}");
+}
+
+// `/run` is empty after each start of the machine, and ten lines are to be enough
+#[test]
+fn the_folders_of_sockets_are_made() {
+    let (home, config, _) = site();
+    let socket = home.path().join("run/lmtp.sock");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, format!("{text}lmtp = \"unix:{}\"\n", socket.display())).unwrap();
+    let serving =
+        Serving::start(home.path(), restante(&["serve", "--config", config.to_str().unwrap()]));
+    assert_eq!(serving.state(), "READY=1");
+    assert!(std::os::unix::net::UnixStream::connect(&socket).is_ok());
+    serving.end();
 }
 
 #[test]
