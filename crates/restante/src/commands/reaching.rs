@@ -17,7 +17,7 @@ use crate::settings::locate::ConfigArg;
 pub(crate) async fn reach(config: &ConfigArg, output: Output) -> Result<Reach, Failure> {
     let settings = config.load(output)?;
     match running(&settings)? {
-        Some(socket) => Ok(Reach::Running(socket)),
+        Some(socket) => Ok(Reach::Running(socket, output)),
         None => Ok(Reach::Stopped(Box::new(compose::executor(&settings).await?))),
     }
 }

@@ -35,7 +35,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<ExitCode, Failure> {
             .hint("`restante serve` starts one, in the foreground")
             .exit(3));
     };
-    let reach = Reach::Running(socket);
+    let reach = Reach::Running(socket, output);
     block_on(async move {
         if args.metrics {
             let metrics: String = reach.ask(Request::Metrics).await?;
