@@ -1,5 +1,8 @@
 //! `restante deliver`, the way Postfix, Exim and fetchmail run it (P-218, security D20 to D22).
 
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixListener;
+
 use crate::site::Site;
 
 const MESSAGE: &[u8] = b"Subject: one\n\nbody\n.\n..two\n";
@@ -115,6 +118,34 @@ fn a_server_that_cannot_be_reached_is_temporary() {
     assert!(said.err.contains("in use"), "{said:?}");
 }
 
+// P-217, P-218: no room on the disk is no refusal; the MTA keeps the message
+#[test]
+fn a_full_disk_is_temporary() {
+    let site = Site::stopped();
+    let listener = UnixListener::bind(site.path().join("lmtp.sock")).unwrap();
+    let full = std::thread::spawn(move || {
+        let (mut socket, _) = listener.accept().unwrap();
+        socket.write_all(b"220 mail.example.org LMTP\r\n").unwrap();
+        let mut lines = BufReader::new(socket.try_clone().unwrap()).lines().map(Result::unwrap);
+        while let Some(line) = lines.next() {
+            let reply = match line.get(..4) {
+                Some("DATA") => {
+                    socket.write_all(b"354 go on\r\n").unwrap();
+                    assert!(lines.any(|line| line == "."));
+                    "452 4.3.1 no room for the message, try later"
+                }
+                Some("QUIT") => "221 2.0.0 bye",
+                _ => "250 2.0.0 ok",
+            };
+            socket.write_all(format!("{reply}\r\n").as_bytes()).unwrap();
+        }
+    });
+    let said = site.run_with(&["deliver", "anna@example.org"], MESSAGE);
+    assert_eq!(said.code, 75, "{said:?}");
+    assert!(said.err.contains("anna@example.org: not now: 452 4.3.1 no room"), "{said:?}");
+    full.join().unwrap();
+}
+
 // security D5, D22
 #[test]
 fn a_message_over_the_limit_is_refused_and_nothing_is_kept() {
@@ -155,7 +186,7 @@ fn a_delivery_that_is_killed_leaves_nothing() {
             .stdin(std::process::Stdio::piped())
             .spawn()
             .unwrap();
-        std::io::Write::write_all(child.stdin.as_mut().unwrap(), MESSAGE).unwrap();
+        child.stdin.as_mut().unwrap().write_all(MESSAGE).unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
         assert_eq!(messages(&site, "anna"), 0);
