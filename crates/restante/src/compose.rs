@@ -52,14 +52,14 @@ impl Backends {
         let state = &settings.site.state;
         make_state(state)?;
         let accounts = Accounts::open(&state.join(ACCOUNTS), directory_settings(settings))
-            .map_err(|error| Failure::new(format!("cannot open the accounts: {error}")))?;
+            .map_err(|error| unopened("accounts", state, &error))?;
         let accounts = Arc::new(accounts);
         let (store, bind): (Arc<dyn Store>, BindMaildir) = match settings.store.backend {
             Backend::Maildir => {
                 let mut options = restante_store::maildir::Settings::default();
                 options.host.clone_from(&settings.site.hostname);
                 let store = MaildirStore::open(&state.join(MAIL), options)
-                    .map_err(|error| Failure::new(format!("cannot open the store: {error}")))?;
+                    .map_err(|error| unopened("store", state, &error))?;
                 (Arc::new(store), binding::into_store(state.join(MAIL)))
             }
         };
@@ -206,6 +206,17 @@ fn listener(service: Service, written: &ListenerSetting) -> Listener {
         At::Unix { path, mode } => Bind::Unix { path: path.clone(), mode: *mode },
     };
     Listener { service, at, cleartext_from: written.cleartext_from.clone() }
+}
+
+fn unopened(what: &str, state: &Path, error: &dyn Display) -> Failure {
+    let failure = Failure::new(format!("cannot open the {what}: {error}"));
+    // SQLite calls a full disk an input/output error at times.
+    match rustix::fs::statvfs(state) {
+        Ok(disk) if disk.f_bavail == 0 => {
+            failure.hint(format!("the disk that holds {} is full", state.display()))
+        }
+        _ => failure,
+    }
 }
 
 fn make_state(state: &Path) -> Result<(), Failure> {

@@ -30,12 +30,13 @@ pub(super) fn problems(settings: &Settings, places: &Places) -> Vec<Problem> {
 fn unreadable(path: &Path) -> Option<Problem> {
     let read = std::fs::File::open(path).and_then(|mut file| file.read(&mut [0]));
     let error = read.err()?;
+    let shown = path.display();
     let problem = match error.kind() {
-        ErrorKind::NotFound => Problem::error("there is no such file"),
-        ErrorKind::PermissionDenied => Problem::error("this user may not read the file")
+        ErrorKind::NotFound => Problem::error(format!("there is no file {shown}")),
+        ErrorKind::PermissionDenied => Problem::error(format!("this user may not read {shown}"))
             .help("the user that the server runs as has to, by its group for instance"),
-        ErrorKind::IsADirectory => Problem::error("this is a folder, not a file"),
-        _ => Problem::error(format!("the file cannot be read: {error}")),
+        ErrorKind::IsADirectory => Problem::error(format!("{shown} is a folder, not a file")),
+        _ => Problem::error(format!("{shown} cannot be read: {error}")),
     };
     Some(problem)
 }

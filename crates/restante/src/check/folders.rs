@@ -5,6 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use rustix::fs::{Access, access};
+use rustix::io::Errno;
 
 use crate::settings::kinds::listener::At;
 use crate::settings::load::Settings;
@@ -60,11 +61,15 @@ fn state_problems(state: &Path) -> Vec<Problem> {
         return vec![Problem::error(format!("the state folder {shown} is no folder"))];
     }
     let mut problems = Vec::new();
-    if access(state, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK).is_err() {
-        problems.push(
+    match access(state, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK) {
+        Ok(()) => {}
+        Err(Errno::ROFS) => problems.push(Problem::error(format!(
+            "the state folder {shown} is on a file system that is mounted read-only"
+        ))),
+        Err(_) => problems.push(
             Problem::error(format!("the state folder {shown} cannot be written by this user"))
                 .help("run this as the user that owns it, or as root"),
-        );
+        ),
     }
     if metadata.permissions().mode() & 0o007 != 0 {
         problems.push(

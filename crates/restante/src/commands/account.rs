@@ -308,8 +308,8 @@ async fn remove(config: &ConfigArg, gone: Remove, output: Output) -> Result<(), 
         let reach = reach(config, output).await?;
         let record: AccountRecord = reach.ask(Request::AccountShow(Name { name })).await?;
         let mail = told_totals(&totals(&reach, &record.name).await?);
-        let fate = if gone.delete_mail { "is destroyed" } else { "stays in the store" };
-        output.note(format_args!("{} is removed; its mail ({mail}) {fate}", record.name));
+        let fate = if gone.delete_mail { "will be destroyed" } else { "stays in the store" };
+        output.note(format_args!("{} will be removed; its mail ({mail}) {fate}", record.name));
         record
     };
     if !gone.yes {

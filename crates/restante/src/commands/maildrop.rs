@@ -69,7 +69,7 @@ enum Act {
 pub(crate) fn run(args: Args, output: Output) -> Result<ExitCode, Failure> {
     block_on(async move {
         if let Act::Destroy { maildrop, yes: false } = args.act {
-            output.note(format_args!("the mail of maildrop {maildrop} is destroyed for good"));
+            output.note(format_args!("the mail of maildrop {maildrop} will be destroyed for good"));
             confirm_by_name(&maildrop.to_string())?;
         }
         let reach = reach(&args.config, output).await?;

@@ -96,14 +96,14 @@ fn tell_problems(part: &mut ImportReport, output: Output) {
 fn told(report: &ImportReport, dry_run: bool) -> String {
     let made = if dry_run { "would be made" } else { "made" };
     let mut parts = vec![format!("{} {made}", human::count(report.added, "account"))];
-    for (number, what) in [
-        (report.completed, "got further addresses"),
-        (report.unchanged, "there already"),
-        (report.hashed, "passwords hashed"),
-        (report.refused, "refused"),
+    for (number, counted, what) in [
+        (report.completed, human::grouped(report.completed), "got further addresses"),
+        (report.unchanged, human::grouped(report.unchanged), "there already"),
+        (report.hashed, human::count(report.hashed, "password"), "hashed"),
+        (report.refused, human::grouped(report.refused), "refused"),
     ] {
         if number > 0 {
-            parts.push(format!("{} {what}", human::grouped(number)));
+            parts.push(format!("{counted} {what}"));
         }
     }
     format!("{}: {}", human::count(report.lines, "line"), parts.join(", "))
