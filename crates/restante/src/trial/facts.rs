@@ -129,8 +129,8 @@ Send one in:
     --mail-from me@localhost --mail-rcpt {USER}@localhost smtp://{smtp}
 
 Speak POP3 yourself:
-  openssl s_client -quiet -crlf -CAfile {ca} -connect {pop3s}
-  openssl s_client -quiet -crlf -CAfile {ca} -starttls pop3 -connect {pop3}
+  openssl s_client -quiet -crlf -CAfile {ca} -connect localhost:{pop3s_port}
+  openssl s_client -quiet -crlf -CAfile {ca} -starttls pop3 -connect localhost:{pop3_port}
 
 Thunderbird: a new account with the address {USER}@localhost and the password above, set up by
 hand: incoming POP3, hostname localhost, port {pop3s_port}, SSL/TLS, normal password. For
