@@ -134,7 +134,7 @@ impl Difference {
 impl Tally {
     fn add(&mut self, entry: &Entry, sum: &mut Difference) {
         sum.add(entry.octets);
-        self.segments.entry(entry.segment).or_default().add(entry.octets);
+        self.segments.entry(entry.segment).or_default().add(in_segment(entry));
         if entry.flags & IN_FILE != 0 {
             self.bigs.entry((entry.segment, entry.place)).or_default().add(0);
         }
@@ -142,12 +142,20 @@ impl Tally {
 
     fn remove(&mut self, entry: &Entry, sum: &mut Difference) {
         sum.remove(entry.octets);
-        self.segments.entry(entry.segment).or_default().remove(entry.octets);
+        self.segments.entry(entry.segment).or_default().remove(in_segment(entry));
         if entry.flags & IN_FILE != 0 {
             self.bigs.entry((entry.segment, entry.place)).or_default().remove(0);
         }
     }
 }
+
+/// How much of its segment a message is: of one with its body in a file only the record.
+const fn in_segment(entry: &Entry) -> u64 {
+    if entry.flags & IN_FILE == 0 { entry.octets } else { RECORD_OCTETS }
+}
+
+/// About what a record without its body has.
+const RECORD_OCTETS: u64 = 160;
 
 fn fold_one(
     chunks: &mut Chunks<'_, '_>,

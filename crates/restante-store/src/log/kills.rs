@@ -198,7 +198,10 @@ async fn room_is_given_back_and_what_is_gone_stays_gone() {
     let first = late.listing().iter().find(|entry| entry.uidl == kept[0].0).unwrap().number;
     late.commit(&[first]).await.unwrap();
     drop(late);
-    for _ in 0..3 {
+    for _ in 0..5 {
+        // The segment with the DESTROY is given up too, and that of the copy stays.
+        Act::Deliver(90, 900).perform(&store).await;
+        Act::Remove(&[90]).perform(&store).await;
         store.compact().await.unwrap();
         store.remove(NOBODY).await.unwrap();
     }
@@ -213,4 +216,91 @@ async fn room_is_given_back_and_what_is_gone_stays_gone() {
         drop(store);
         closed(folder.path());
     }
+}
+
+// A segment that cannot be removed holds a second copy of what was moved on. When that was removed
+// for good, and all segments around are long gone, it must not come back from there.
+#[tokio::test]
+async fn a_copy_that_stays_behind_brings_nothing_back() {
+    for is_restarted in [false, true] {
+        let folder = quick();
+        let failing = Arc::new(AtomicUsize::new(0));
+        let disk = Disk::behind({
+            let failing = Arc::clone(&failing);
+            Arc::new(move |call| {
+                let less = |left: usize| left.checked_sub(1);
+                let fails = call == "remove a file"
+                    && failing.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_ok();
+                if fails { Err(std::io::ErrorKind::PermissionDenied.into()) } else { Ok(()) }
+            })
+        });
+        let mut store = open_with(&disk, folder.path(), &settings()).unwrap();
+        Act::Deliver(1, 50).perform(&store).await;
+        Act::Deliver(2, 600).perform(&store).await;
+        Act::Deliver(3, 1200).perform(&store).await;
+        Act::Remove(&[2, 3]).perform(&store).await;
+        let behind = segments(folder.path())[0].clone();
+        failing.store(1, Ordering::SeqCst);
+        Act::Compact.perform(&store).await;
+        let moved_to = segments(folder.path()).pop().unwrap();
+        assert!(behind.exists() && moved_to != behind, "{moved_to:?}");
+        if is_restarted {
+            drop(store);
+            closed(folder.path());
+            store = open_with(&disk, folder.path(), &settings()).unwrap();
+        }
+        Act::Remove(&[1]).perform(&store).await;
+        for _ in 0..6 {
+            Act::Deliver(2, 600).perform(&store).await;
+            Act::Deliver(3, 1200).perform(&store).await;
+            Act::Remove(&[2, 3]).perform(&store).await;
+            // After a start it is tried again, first of all, and fails again.
+            failing.store(usize::from(is_restarted && behind.exists()), Ordering::SeqCst);
+            Act::Compact.perform(&store).await;
+            if is_restarted {
+                drop(store);
+                closed(folder.path());
+                store = open_with(&disk, folder.path(), &settings()).unwrap();
+            }
+        }
+        assert!(behind.exists() && !moved_to.exists(), "{:?}", segments(folder.path()));
+        drop(store);
+        closed(folder.path());
+        without_index(folder.path());
+        assert_eq!(texts(folder.path()).await, Vec::<String>::new(), "{is_restarted}");
+    }
+}
+
+// The header of a segment says where the poisoned one before it ends: it stays as long as that one.
+#[tokio::test]
+async fn what_was_refused_does_not_come_back_with_compaction() {
+    let folder = quick();
+    let failing = Arc::new(AtomicUsize::new(0));
+    let disk = Disk::behind({
+        let failing = Arc::clone(&failing);
+        Arc::new(move |call| {
+            let less = |left: usize| left.checked_sub(1);
+            let fails = call == "sync"
+                && failing.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_ok();
+            if fails { Err(std::io::ErrorKind::Other.into()) } else { Ok(()) }
+        })
+    });
+    let store = open_with(&disk, folder.path(), &settings()).unwrap();
+    Act::Deliver(1, 600).perform(&store).await;
+    failing.store(1, Ordering::SeqCst);
+    for outcome in deliver(&store, &[OURS], &text(2, 300)).await.unwrap() {
+        outcome.unwrap_err();
+    }
+    for number in 3..7 {
+        Act::Deliver(number, 900).perform(&store).await;
+    }
+    Act::Remove(&[3, 4, 5]).perform(&store).await;
+    Act::Compact.perform(&store).await;
+    Act::Compact.perform(&store).await;
+    let expected = contents(&store, OURS).await.unwrap();
+    assert_eq!(expected.len(), 4, "the first and the last, twice");
+    let killed = image(folder.path());
+    without_index(killed.path());
+    let found = texts(killed.path()).await;
+    assert_eq!(found, expected.into_iter().map(|(_, text)| text).collect::<Vec<_>>());
 }
