@@ -1,10 +1,12 @@
 //! Where hashes are computed: a bounded pool, so that a flood of guesses keeps neither the
 //! event loop nor all of the machine busy.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Semaphore;
+
+use crate::workbench::Workbench;
 
 /// As many places as hashes may be computed at once, and a queue in front of them.
 pub(crate) struct HashPool {
@@ -12,7 +14,12 @@ pub(crate) struct HashPool {
     inside: Arc<AtomicUsize>,
     inside_max: usize,
     counts: Arc<Counts>,
+    benches: Arc<Benches>,
 }
+
+/// The workbenches that nobody works on now; as many as places at most.
+#[derive(Default)]
+struct Benches(Mutex<Vec<Workbench>>);
 
 /// What the pool has done since it was made.
 #[derive(Default)]
@@ -33,6 +40,7 @@ impl HashPool {
             inside: Arc::default(),
             inside_max: places.saturating_add(places.saturating_mul(queue_per_place)),
             counts: Arc::default(),
+            benches: Arc::default(),
         }
     }
 
@@ -40,7 +48,7 @@ impl HashPool {
     /// hears "not now" instead of waiting for nothing.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut u64) -> T + Send + 'static,
+        work: impl FnOnce(&mut Workbench) -> T + Send + 'static,
     ) -> Result<T, Overloaded> {
         let Some(inside) = Inside::enter(&self.inside, self.inside_max) else {
             self.counts.refused.fetch_add(1, Ordering::Relaxed);
@@ -50,13 +58,15 @@ impl HashPool {
             .acquire_owned()
             .await
             .map_err(|_| Overloaded("the pool for password hashes is closed"))?;
-        let counts = Arc::clone(&self.counts);
+        let (counts, benches) = (Arc::clone(&self.counts), Arc::clone(&self.benches));
         // The place goes with the work: when the asker gives up, the place is taken until the
         // work is done.
         tokio::task::spawn_blocking(move || {
-            let mut computed = 0;
-            let result = work(&mut computed);
-            counts.computed.fetch_add(computed, Ordering::Relaxed);
+            let mut bench = benches.take();
+            let result = work(&mut bench);
+            counts.computed.fetch_add(bench.computed, Ordering::Relaxed);
+            // Before the place is free, so that who gets it finds the bench.
+            benches.give_back(bench);
             drop((place, inside));
             result
         })
@@ -77,6 +87,22 @@ impl HashPool {
     /// How many are computed or wait.
     pub(crate) fn inside(&self) -> usize {
         self.inside.load(Ordering::Relaxed)
+    }
+}
+
+impl Benches {
+    /// One that was used before, if there is one.
+    fn take(&self) -> Workbench {
+        self.idle().pop().unwrap_or_default()
+    }
+
+    fn give_back(&self, bench: Workbench) {
+        let bench = bench.tidied();
+        self.idle().push(bench);
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Workbench>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -137,12 +163,29 @@ mod tests {
         drop(second);
         let second = tokio::spawn({
             let pool = Arc::clone(&pool);
-            async move { pool.run(|computed| *computed = 3).await }
+            async move { pool.run(|bench| bench.computed = 3).await }
         });
         release.send(()).unwrap();
         first.await.unwrap().unwrap();
         second.await.unwrap().unwrap();
         assert_eq!((pool.inside(), pool.computed()), (0, 3));
+    }
+
+    // security R7, asset "availability": sixty wrong passwords once made a gigabyte
+    #[tokio::test]
+    async fn many_hashes_use_as_many_benches_as_there_are_places() {
+        let pool = Arc::new(HashPool::new(2, 100));
+        let hash = "$argon2id$v=19$m=64,t=1,p=1$c2FsdHNhbHQ$c29tZXRoaW5nIHRoYXQgaXMgMzI";
+        let asked = (0..60).map(|_| {
+            let pool = Arc::clone(&pool);
+            tokio::spawn(async move { pool.run(|bench| bench.fits(hash, b"wrong")).await.unwrap() })
+        });
+        for asked in asked.collect::<Vec<_>>() {
+            assert!(!asked.await.unwrap());
+        }
+        assert_eq!(pool.computed(), 60);
+        let octets: Vec<usize> = pool.benches.idle().iter().map(Workbench::octets).collect();
+        assert!(matches!(octets[..], [65_536] | [65_536, 65_536]), "{octets:?}");
     }
 
     #[tokio::test]

@@ -39,6 +39,7 @@ mod password;
 mod records;
 mod refusal;
 mod settings;
+mod workbench;
 
 pub use accounts::{Accounts, Numbers};
 pub use clock::Clock;

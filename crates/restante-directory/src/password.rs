@@ -1,14 +1,18 @@
 //! Main passwords: their forms, their argon2id hashes, and what may be imported.
 
-use argon2::password_hash::{Output, PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
+use argon2::password_hash::{Output, PasswordHash, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
 use mail_wire::Secret;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::settings::HashCost;
+use crate::workbench::Workbench;
 
 /// A password is 1 to this many octets (`rulings` 2); none is ever cut.
 pub(crate) const PASSWORD_OCTETS_MAX: usize = 512;
+
+/// As RFC 9106 §3.1 recommends.
+const SALT_OCTETS: usize = 16;
 
 /// Bounds for hashes made elsewhere, so that no imported line makes each login of its account
 /// cost a gigabyte or a minute.
@@ -61,11 +65,10 @@ impl Forms {
 
     /// Which form the hash is of, if any. `all` computes a hash for every form even after one
     /// fitted: for whom the answer is no in any case, the work shall not depend on the password.
-    pub(crate) fn matching(&self, hash: &str, all: bool, computed: &mut u64) -> Option<usize> {
+    pub(crate) fn matching(&self, hash: &str, all: bool, bench: &mut Workbench) -> Option<usize> {
         let mut found = None;
         for (index, form) in self.0.iter().enumerate() {
-            *computed = computed.saturating_add(1);
-            if fits(hash, form.expose()) && found.is_none() {
+            if bench.fits(hash, form.expose()) && found.is_none() {
                 found = Some(index);
                 if !all {
                     break;
@@ -80,11 +83,6 @@ impl Forms {
 fn saslprep(text: &str) -> Option<String> {
     let prepared = stringprep::saslprep(text).ok()?;
     (!prepared.is_empty()).then(|| prepared.into_owned())
-}
-
-fn fits(hash: &str, form: &[u8]) -> bool {
-    // `verify_password` takes the parameters from the hash and compares in constant time.
-    PasswordHash::new(hash).is_ok_and(|hash| Argon2::default().verify_password(form, &hash).is_ok())
 }
 
 /// Makes argon2id hashes at today's cost.
@@ -104,31 +102,36 @@ impl Hasher {
     }
 
     /// Hashes a form with a new salt: a PHC string.
-    pub(crate) fn hash(&self, form: &[u8]) -> Result<String, String> {
-        let salt = salt()?;
-        self.argon2
-            .hash_password(form, &salt)
-            .map(|hash| hash.to_string())
+    pub(crate) fn hash(&self, form: &[u8], bench: &mut Workbench) -> Result<String, String> {
+        let mut octets = [0; SALT_OCTETS];
+        fill(&mut octets)?;
+        let digest = bench.digest(&self.argon2, form, &octets);
+        digest
+            .and_then(|digest| self.phc(&octets, digest))
             .map_err(|error| format!("argon2id: {error}"))
     }
 
     /// A hash of nothing anybody knows, at today's cost: what unknown users are checked against
     /// (popa3d's `AUTH_DUMMY_SALT`; P-028).
     pub(crate) fn dummy(&self) -> Result<String, String> {
-        let salt = salt()?;
-        let mut digest = [0u8; 32];
+        let (mut octets, mut digest) = ([0; SALT_OCTETS], [0; 32]);
+        fill(&mut octets)?;
         fill(&mut digest)?;
-        let made = || {
-            let hash = PasswordHash {
-                algorithm: Algorithm::Argon2id.ident(),
-                version: Some(Version::V0x13.into()),
-                params: self.argon2.params().try_into()?,
-                salt: Some(salt.as_salt()),
-                hash: Some(Output::new(&digest)?),
-            };
-            Ok::<_, argon2::password_hash::Error>(hash.to_string())
+        Output::new(&digest)
+            .and_then(|digest| self.phc(&octets, digest))
+            .map_err(|error| format!("argon2id: {error}"))
+    }
+
+    fn phc(&self, salt: &[u8], digest: Output) -> argon2::password_hash::Result<String> {
+        let salt = SaltString::encode_b64(salt)?;
+        let hash = PasswordHash {
+            algorithm: Algorithm::Argon2id.ident(),
+            version: Some(Version::V0x13.into()),
+            params: self.argon2.params().try_into()?,
+            salt: Some(salt.as_salt()),
+            hash: Some(digest),
         };
-        made().map_err(|error| format!("argon2id: {error}"))
+        Ok(hash.to_string())
     }
 
     /// Whether a hash costs an attacker less than today's. A dearer one stays as it is.
@@ -172,12 +175,6 @@ pub(crate) fn check_imported(hash: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn salt() -> Result<SaltString, String> {
-    let mut octets = [0u8; 16];
-    fill(&mut octets)?;
-    SaltString::encode_b64(&octets).map_err(|error| format!("argon2id: {error}"))
-}
-
 fn fill(octets: &mut [u8]) -> Result<(), String> {
     getrandom::fill(octets).map_err(|error| format!("the system has no random octets: {error}"))
 }
@@ -188,10 +185,14 @@ mod tests {
 
     const CHEAP: HashCost = HashCost { memory_kib: 8, passes: 1, lanes: 1 };
 
+    fn hashed(hasher: &Hasher, form: &[u8]) -> String {
+        hasher.hash(form, &mut Workbench::default()).unwrap()
+    }
+
     fn matches(stored: &str, offered: &[u8]) -> bool {
         let hasher = Hasher::new(CHEAP).unwrap();
-        let hash = hasher.hash(Forms::to_store(stored.as_bytes()).unwrap().expose()).unwrap();
-        Forms::of(offered).unwrap().matching(&hash, false, &mut 0).is_some()
+        let hash = hashed(&hasher, Forms::to_store(stored.as_bytes()).unwrap().expose());
+        Forms::of(offered).unwrap().matching(&hash, false, &mut Workbench::default()).is_some()
     }
 
     // security A7; RFC 4013 §2.2; rulings 9
@@ -217,12 +218,17 @@ mod tests {
     #[test]
     fn raw_octets_are_a_password_too() {
         let hasher = Hasher::new(CHEAP).unwrap();
-        let hash = hasher.hash(Forms::to_store(b"caf\xe9").unwrap().expose()).unwrap();
-        assert!(Forms::of(b"caf\xe9").unwrap().matching(&hash, false, &mut 0).is_some());
+        let hash = hashed(&hasher, Forms::to_store(b"caf\xe9").unwrap().expose());
+        assert!(
+            Forms::of(b"caf\xe9")
+                .unwrap()
+                .matching(&hash, false, &mut Workbench::default())
+                .is_some()
+        );
         // a hash that another server made over the raw NFD octets
-        let hash = hasher.hash("e\u{301}".as_bytes()).unwrap();
+        let hash = hashed(&hasher, "e\u{301}".as_bytes());
         let forms = Forms::of("e\u{301}".as_bytes()).unwrap();
-        assert_eq!(forms.matching(&hash, false, &mut 0), Some(1));
+        assert_eq!(forms.matching(&hash, false, &mut Workbench::default()), Some(1));
     }
 
     // rulings 2: 1 to 512 octets, never cut
@@ -243,23 +249,23 @@ mod tests {
             [("plain".as_bytes(), 1), ("\u{aa}".as_bytes(), 2), (&b"\xff"[..], 1)]
         {
             let offered = Forms::of(password).unwrap();
-            let mut computed = 0;
-            assert_eq!(offered.matching(&dummy, false, &mut computed), None);
-            assert_eq!((computed, offered.len()), (forms, usize::try_from(forms).unwrap()));
+            let mut bench = Workbench::default();
+            assert_eq!(offered.matching(&dummy, false, &mut bench), None);
+            assert_eq!((bench.computed, offered.len()), (forms, usize::try_from(forms).unwrap()));
         }
         // fits the first form, goes on all the same
-        let hash = Hasher::new(CHEAP).unwrap().hash(b"a").unwrap();
-        let mut computed = 0;
-        let found = Forms::of("\u{aa}".as_bytes()).unwrap().matching(&hash, true, &mut computed);
-        assert_eq!((found, computed), (Some(0), 2));
+        let hash = hashed(&Hasher::new(CHEAP).unwrap(), b"a");
+        let mut bench = Workbench::default();
+        let found = Forms::of("\u{aa}".as_bytes()).unwrap().matching(&hash, true, &mut bench);
+        assert_eq!((found, bench.computed), (Some(0), 2));
     }
 
     #[test]
     fn older_hashes_are_known() {
         let today = Hasher::new(HashCost { memory_kib: 64, passes: 2, lanes: 1 }).unwrap();
-        assert!(today.is_cheaper(&Hasher::new(CHEAP).unwrap().hash(b"x").unwrap()));
-        assert!(!today.is_cheaper(&today.hash(b"x").unwrap()));
-        assert!(!Hasher::new(CHEAP).unwrap().is_cheaper(&today.hash(b"x").unwrap()));
+        assert!(today.is_cheaper(&hashed(&Hasher::new(CHEAP).unwrap(), b"x")));
+        assert!(!today.is_cheaper(&hashed(&today, b"x")));
+        assert!(!Hasher::new(CHEAP).unwrap().is_cheaper(&hashed(&today, b"x")));
     }
 
     #[test]

@@ -212,12 +212,11 @@ impl Parts {
         check_password(password.expose())?;
         let hasher = self.hasher.clone();
         self.pool
-            .run(move |computed| {
-                *computed = computed.saturating_add(1);
+            .run(move |bench| {
                 let form = Forms::to_store(password.expose().as_bytes());
                 form.map_or_else(
                     || Err("the password is empty or too long".to_owned()),
-                    |form| hasher.hash(form.expose()),
+                    |form| hasher.hash(form.expose(), bench),
                 )
             })
             .await

@@ -110,7 +110,7 @@ impl Parts {
         };
         let fits = self
             .pool
-            .run(move |computed| forms.matching(kept.expose(), false, computed).is_some())
+            .run(move |bench| forms.matching(kept.expose(), false, bench).is_some())
             .await
             .map_err(|full| ManageError::Unavailable { detail: full.0.to_owned() })?;
         Ok(if fits { Prepared::Same } else { Prepared::Different })

@@ -143,8 +143,8 @@ impl Parts {
     async fn compute_for_nothing(&self, forms: Forms) -> Result<(), VerifyError> {
         let dummy = self.dummy.clone();
         self.pool
-            .run(move |computed| {
-                forms.matching(dummy.expose(), true, computed);
+            .run(move |bench| {
+                forms.matching(dummy.expose(), true, bench);
             })
             .await
             .map_err(|full| VerifyError::Unavailable { detail: full.0.to_owned() })
@@ -160,15 +160,15 @@ impl Parts {
     ) -> Result<(bool, Option<(Secret<String>, Secret<String>)>), VerifyError> {
         let (hasher, password) = (self.hasher.clone(), password.clone());
         self.pool
-            .run(move |computed| {
-                let Some(form) = forms.matching(hash.expose(), false, computed) else {
+            .run(move |bench| {
+                let Some(form) = forms.matching(hash.expose(), false, bench) else {
                     return (false, None);
                 };
                 let stale = form != 0 || hasher.is_cheaper(hash.expose());
                 let new = stale
                     .then(|| Forms::to_store(password.expose()))
                     .flatten()
-                    .and_then(|form| hasher.hash(form.expose()).ok())
+                    .and_then(|form| hasher.hash(form.expose(), bench).ok())
                     .map(|new| (hash, Secret::new(new)));
                 (true, new)
             })
