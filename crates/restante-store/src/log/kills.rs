@@ -174,17 +174,19 @@ async fn killed_at_any_call_it_is_as_before_or_after_the_act() {
 // FORMAT.md, DESTROY
 #[tokio::test]
 async fn room_is_given_back_and_what_is_gone_stays_gone() {
+    let settings = Settings { segment_octets: 8192, big_octets_min: 1 << 20, ..settings() };
     let folder = quick();
-    let store = open(folder.path(), &settings()).unwrap();
+    let store = open(folder.path(), &settings).unwrap();
     let mut all = Vec::new();
-    for number in 0..40 {
-        deliver(&store, &[OURS], &text(number, 200)).await.unwrap().pop().unwrap().unwrap();
+    for number in 0..120 {
+        deliver(&store, &[OURS], &text(number, 400)).await.unwrap().pop().unwrap().unwrap();
     }
     all.extend(contents(&store, OURS).await.unwrap());
     let before = segments(folder.path()).len();
     let reader = store.open(OURS).await.unwrap();
-    let gone: Vec<_> = all.iter().filter(|(uidl, _)| !uidl.ends_with('0')).cloned().collect();
-    let kept: Vec<_> = all.iter().filter(|one| !gone.contains(one)).cloned().collect();
+    // A quarter stays, so that what it is copied to is mostly live, and stays too.
+    let kept: Vec<_> = all.iter().step_by(4).cloned().collect();
+    let gone: Vec<_> = all.iter().filter(|one| !kept.contains(one)).cloned().collect();
     let uidls: Vec<_> = gone.iter().map(|one| one.0.clone()).collect();
     remove(&store, OURS, &uidls).await.unwrap();
     let compacted = store.compact().await.unwrap();
@@ -196,12 +198,15 @@ async fn room_is_given_back_and_what_is_gone_stays_gone() {
     // What was listed before it was moved can be removed by its old listing.
     let mut late = reader;
     let first = late.listing().iter().find(|entry| entry.uidl == kept[0].0).unwrap().number;
+    // Into a segment that nothing else keeps.
+    Act::Deliver(991, 7000).perform(&store).await;
+    Act::Remove(&[991]).perform(&store).await;
     late.commit(&[first]).await.unwrap();
     drop(late);
     for _ in 0..5 {
         // The segment with the DESTROY is given up too, and that of the copy stays.
-        Act::Deliver(90, 900).perform(&store).await;
-        Act::Remove(&[90]).perform(&store).await;
+        Act::Deliver(990, 7000).perform(&store).await;
+        Act::Remove(&[990]).perform(&store).await;
         store.compact().await.unwrap();
         store.remove(NOBODY).await.unwrap();
     }
@@ -210,7 +215,7 @@ async fn room_is_given_back_and_what_is_gone_stays_gone() {
     closed(folder.path());
     for _ in 0..2 {
         without_index(folder.path());
-        let store = open(folder.path(), &settings()).unwrap();
+        let store = open(folder.path(), &settings).unwrap();
         assert_eq!(contents(&store, OURS).await.unwrap(), kept[1..], "rebuilt");
         store.compact().await.unwrap();
         drop(store);
