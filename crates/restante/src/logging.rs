@@ -10,24 +10,37 @@ use tracing_subscriber::registry::Registry;
 use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::log_writer::LogWriter;
 use crate::output::Failure;
 use crate::settings::log::{LogFormat, LogLevel};
 
-/// Changes the level while the server runs.
-#[derive(Clone, Debug)]
-pub(crate) struct LevelHandle(reload::Handle<LevelFilter, Registry>);
+/// Changes the level while the server runs; dropped, it sees the last lines written.
+#[derive(Debug)]
+pub(crate) struct LevelHandle {
+    filter: reload::Handle<LevelFilter, Registry>,
+    writer: LogWriter,
+}
 
 impl LevelHandle {
     /// From now on this level.
     pub(crate) fn set(&self, level: LogLevel) {
         // The subscriber lives as long as the process, so there is one to change.
-        let _ = self.0.reload(filter(level));
+        let _ = self.filter.reload(filter(level));
+    }
+}
+
+impl Drop for LevelHandle {
+    fn drop(&mut self) {
+        self.writer.flush();
     }
 }
 
 /// Starts logging; called once, before there is anything to say.
 pub(crate) fn start(format: LogFormat, level: LogLevel) -> Result<LevelHandle, Failure> {
     let (filter, handle) = reload::Layer::new(filter(level));
+    let cannot =
+        |error: &dyn std::fmt::Display| Failure::new(format!("logging cannot start: {error}"));
+    let writer = LogWriter::start(io::stderr()).map_err(|error| cannot(&error))?;
     let registry = tracing_subscriber::registry().with(filter);
     let to_journal = match format {
         LogFormat::Journald => true,
@@ -43,29 +56,29 @@ pub(crate) fn start(format: LogFormat, level: LogLevel) -> Result<LevelHandle, F
                 return Err(Failure::new(format!("the journal cannot be reached: {error}"))
                     .hint("log.format = \"auto\" uses it only where it is there"));
             }
-            Err(_) => registry.with(text()).try_init(),
+            Err(_) => registry.with(text(writer.clone())).try_init(),
         }
     } else if format == LogFormat::Json {
         let json = tracing_subscriber::fmt::layer()
             .json()
             .flatten_event(true)
             .with_target(false)
-            .with_writer(io::stderr);
+            .with_writer(writer.clone());
         registry.with(json).try_init()
     } else {
-        registry.with(text()).try_init()
+        registry.with(text(writer.clone())).try_init()
     };
-    started.map_err(|error| Failure::new(format!("logging cannot start: {error}")))?;
-    Ok(LevelHandle(handle))
+    started.map_err(|error| cannot(&error))?;
+    Ok(LevelHandle { filter: handle, writer })
 }
 
-fn text<S>() -> impl Layer<S>
+fn text<S>(writer: LogWriter) -> impl Layer<S>
 where
     S: tracing::Subscriber + for<'span> tracing_subscriber::registry::LookupSpan<'span>,
 {
     let colour = io::stderr().is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    tracing_subscriber::fmt::layer().with_target(false).with_ansi(colour).with_writer(io::stderr)
+    tracing_subscriber::fmt::layer().with_target(false).with_ansi(colour).with_writer(writer)
 }
 
 /// systemd.exec(5): `JOURNAL_STREAM` holds the device and inode of the stream to the journal;
