@@ -3,6 +3,7 @@
 mod control;
 mod dialogs;
 mod guard;
+mod hostile;
 mod house;
 mod intake;
 mod ledger;
