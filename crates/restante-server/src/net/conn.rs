@@ -83,6 +83,14 @@ impl Connection {
 
     /// Waits for more input. What is there already stays in front of it.
     pub(crate) async fn fill(&mut self, deadline: Option<Instant>) -> io::Result<Heard> {
+        let heard = self.hear(deadline).await;
+        if self.nudge.was_said(Word::Suspected) {
+            self.socket().into_iter().for_each(Socket::watch_closely);
+        }
+        heard
+    }
+
+    async fn hear(&mut self, deadline: Option<Instant>) -> io::Result<Heard> {
         let Self { stream, input, nudge, .. } = self;
         let nudged = pin!(nudge.heard());
         let read = poll_fn(|cx| input.poll_fill(stream, cx));
@@ -263,8 +271,11 @@ impl Connection {
         if stuck >= self.write_limit {
             return Err(WriteError::TimedOut(self.write_limit));
         }
-        let suspected = self.nudge.was_said(Word::Suspected) && stuck >= SUSPECT_EVERY;
-        if suspected && self.socket().is_some_and(Socket::peer_is_gone) {
+        let suspected = self.nudge.was_said(Word::Suspected);
+        if suspected {
+            self.socket().into_iter().for_each(Socket::watch_closely);
+        }
+        if suspected && stuck >= SUSPECT_EVERY && self.socket().is_some_and(Socket::peer_is_gone) {
             return Err(WriteError::TakenOver);
         }
         Ok(None)
@@ -404,5 +415,29 @@ impl Input {
             self.end = unread.len();
             self.octets = unread;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use socket2::SockRef;
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    // `rulings` 4, P-020: the kernel's shorter patience begins when another login asks
+    #[tokio::test]
+    async fn a_suspected_peer_is_watched_closely() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let _peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (accepted, _) = listener.accept().await.unwrap();
+        let nudge = Arc::new(Nudge::default());
+        let limit = Duration::from_mins(2);
+        let mut connection = Connection::new(Socket::Tcp(accepted), Arc::clone(&nudge), limit);
+        nudge.say(Word::Suspected);
+        assert_eq!(connection.fill(None).await.unwrap(), Heard::Nudge);
+        let Some(Socket::Tcp(socket)) = connection.socket() else { panic!("it is a TCP socket") };
+        let patience = SockRef::from(socket).tcp_user_timeout().unwrap();
+        assert_eq!(patience, Some(Duration::from_secs(30)));
     }
 }

@@ -15,9 +15,11 @@ use tokio::net::{TcpStream, UnixStream};
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
 /// And again after this.
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(10);
-/// A peer that acknowledges nothing for this long is gone (`rulings` 4). It bounds the two
-/// above: one that vanished while it was idle is given up at the second probe, after 40 s. One
-/// that keeps its receive window shut for so long counts as gone, too (tcp(7)).
+/// So often, and then it is gone: a peer that vanished while it was idle is given up after 60 s.
+const KEEPALIVE_PROBES: u32 = 3;
+/// Once another login wants what a connection holds, a peer that acknowledges nothing for this
+/// long is gone (`rulings` 4). Not before: to the kernel a receive window that stays shut counts
+/// as silence, too (tcp(7)), and who reads slowly is not gone (P-020).
 const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(30);
 
 /// Sets what every TCP connection of ours has: on the listener, from which the accepted sockets
@@ -27,10 +29,9 @@ pub(crate) fn prepare_listener(listener: &socket2::Socket) {
     let keepalive = TcpKeepalive::new()
         .with_time(KEEPALIVE_AFTER)
         .with_interval(KEEPALIVE_EVERY)
-        .with_retries(3);
+        .with_retries(KEEPALIVE_PROBES);
     let _nodelay = listener.set_tcp_nodelay(true);
     let _keepalive = listener.set_tcp_keepalive(&keepalive);
-    let _timeout = listener.set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX));
 }
 
 /// An accepted socket.
@@ -53,6 +54,14 @@ impl Socket {
     pub(crate) fn reset_on_close(&self) {
         if let Self::Tcp(stream) = self {
             let _linger = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+        }
+    }
+
+    /// Somebody else wants what this connection holds: the kernel gives up a peer that
+    /// acknowledges nothing sooner than it would otherwise.
+    pub(crate) fn watch_closely(&self) {
+        if let Self::Tcp(stream) = self {
+            let _timeout = SockRef::from(stream).set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX));
         }
     }
 
@@ -157,6 +166,7 @@ mod tests {
         assert!(socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
         assert_eq!(socket.tcp_keepalive_time().unwrap(), KEEPALIVE_AFTER);
         assert_eq!(socket.tcp_keepalive_interval().unwrap(), KEEPALIVE_EVERY);
-        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(UNACKNOWLEDGED_MAX));
+        // P-020: who reads slowly is cut by the write limit alone.
+        assert_eq!(socket.tcp_user_timeout().unwrap(), None);
     }
 }
