@@ -130,8 +130,8 @@ events! {
         "[{session}] {}: removal failed: {}", Outside(account.as_bytes()), Outside(error.as_bytes());
     info message_accepted(session: u64, peer: Peer, id: &str, sender: &str, octets: u64, recipients: usize) =
         "A message was taken in, durably.",
-        "[{session}] {id} from <{}> at {peer}: {} to {recipients} recipients",
-        Outside(sender.as_bytes()), Amount(octets);
+        "[{session}] {id} from <{}> at {peer}: {} to {}",
+        Outside(sender.as_bytes()), Amount(octets), Counted(recipients, "recipient");
     info message_repaired(session: u64, id: &str, changes: &str) =
         "A message was changed at intake, and how.", "[{session}] {id}: {changes}";
     info message_refused(session: u64, peer: Peer, id: &str, why: &str) =
@@ -144,7 +144,7 @@ events! {
         "[{session}] {}: {}", Outside(recipient.as_bytes()), Outside(error.as_bytes());
     info intake_ended(session: u64, service: Service, peer: Peer, messages: u64, took: Duration, how: &str) =
         "An LMTP or SMTP session ended.",
-        "[{session}] {service} from {peer}: {messages} messages, {}, {how}", Seconds(took);
+        "[{session}] {service} from {peer}: {}, {}, {how}", Counted(messages, "message"), Seconds(took);
     error session_panicked(session: u64, service: Service, peer: Peer) =
         "A session ended by a fault of ours; the others go on.",
         "[{session}] {service} from {peer}: ended by a fault in the server, please report it";
@@ -188,6 +188,16 @@ impl fmt::Display for Ended<'_> {
 }
 
 struct Seconds(Duration);
+
+/// So many of a thing, in words that agree.
+struct Counted<N>(N, &'static str);
+
+impl<N: fmt::Display + PartialEq + From<u8>> fmt::Display for Counted<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.0 == N::from(1) { "" } else { "s" };
+        write!(f, "{} {}{plural}", self.0, self.1)
+    }
+}
 
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,5 +1,6 @@
 //! Deliveries: from an accepted envelope to one durable copy a maildrop.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use lmtp_proto::Failure;
@@ -45,8 +46,16 @@ pub(crate) struct Inbound {
 
 struct Begun {
     delivery: Box<dyn Delivery>,
-    /// Which addressees are served, by their place in the letter; the others loop.
-    served: Vec<bool>,
+    plan: Plan,
+}
+
+/// Which copies serve which addressee.
+#[derive(Debug, Default)]
+struct Plan {
+    /// One for each maildrop.
+    copies: Vec<Recipient>,
+    /// By their place in the letter, the places of their copies; none for those that loop.
+    serving: Vec<Vec<usize>>,
 }
 
 /// How a delivery ended.
@@ -107,13 +116,13 @@ impl Inbound {
                 return Outcome::failed(failure, self.letter.addressees.len());
             }
         }
-        let Some(Begun { delivery, served }) = self.begun.take() else {
+        let Some(Begun { delivery, plan }) = self.begun.take() else {
             return Outcome::failed(Failure::Temporary, self.letter.addressees.len());
         };
         let copies = delivery.commit().await;
         let changes = self.header.changes();
         let nuls = changes.nuls.saturating_add(self.body.nuls());
-        self.letter.outcome(copies, &served, Changes { nuls, ..changes })
+        self.letter.outcome(&copies, &plan.serving, Changes { nuls, ..changes })
     }
 
     async fn begin(&mut self) -> Result<(), Failure> {
@@ -121,12 +130,8 @@ impl Inbound {
         if self.header.received() > RECEIVED_MAX {
             return Err(Failure::Loop);
         }
-        let served: Vec<bool> = letter
-            .addressees
-            .iter()
-            .map(|addressee| !self.header.was_delivered_to(&addressee.address))
-            .collect();
-        let recipients = letter.recipients(&served);
+        let mut plan = letter.plan(&self.header);
+        let recipients = std::mem::take(&mut plan.copies);
         if recipients.is_empty() {
             return Err(Failure::Returned);
         }
@@ -137,48 +142,61 @@ impl Inbound {
         let delivery = self.store.deliver(incoming).await;
         let mut delivery = delivery.map_err(|error| letter.blame(&error))?;
         delivery.write(self.header.octets()).map_err(|error| letter.blame(&error))?;
-        self.begun = Some(Begun { delivery, served });
+        self.begun = Some(Begun { delivery, plan });
         Ok(())
     }
 }
 
 impl Letter {
-    fn recipients(&self, served: &[bool]) -> Vec<Recipient> {
+    /// One copy a maildrop, however often and under whatever addresses the mail transaction
+    /// names it: no message is doubled, and a thousand recipients are no thousand copies of a
+    /// large message. The copy says the address that was named first.
+    fn plan(&self, header: &Header) -> Plan {
         let alone = self.addressees.len() == 1;
-        let served = self.addressees.iter().zip(served).filter(|(_, served)| **served);
-        served
-            .flat_map(|(addressee, _)| {
+        let mut plan = Plan::default();
+        let mut places: HashMap<MaildropId, usize> = HashMap::new();
+        for addressee in &self.addressees {
+            let mut serving = Vec::new();
+            if !header.was_delivered_to(&addressee.address) {
                 let prefix = self.trace.prefix(&addressee.address, alone);
-                let to = move |&maildrop| Recipient { maildrop, prefix: prefix.clone() };
-                addressee.maildrops.iter().map(to)
-            })
-            .collect()
+                for &maildrop in &addressee.maildrops {
+                    serving.push(*places.entry(maildrop).or_insert_with(|| {
+                        plan.copies.push(Recipient { maildrop, prefix: prefix.clone() });
+                        plan.copies.len().saturating_sub(1)
+                    }));
+                }
+            }
+            plan.serving.push(serving);
+        }
+        plan
     }
 
-    /// One outcome a recipient, from one a maildrop. Where an alias leads to several and one
-    /// of them fails, the sender is told so and tries again: twice is better than not at all.
+    /// One outcome a recipient, from one a copy. Where an alias leads to several and one of
+    /// them fails, the sender is told so and tries again: twice is better than not at all.
     fn outcome(
         &self,
-        copies: Vec<Result<Stored, StoreError>>,
-        served: &[bool],
+        copies: &[Result<Stored, StoreError>],
+        serving: &[Vec<usize>],
         changes: Changes,
     ) -> Outcome {
-        let mut copies = copies.into_iter();
         let (mut stored, mut octets) = (0_u64, 0_u64);
+        for copy in copies.iter().flatten() {
+            stored = stored.saturating_add(1);
+            octets = octets.saturating_add(copy.octets.get());
+        }
         let mut recipients = Vec::with_capacity(self.addressees.len());
-        for (addressee, served) in self.addressees.iter().zip(served) {
-            let mut outcome = if *served { Ok(()) } else { Err(Failure::Returned) };
-            for copy in copies.by_ref().take(if *served { addressee.maildrops.len() } else { 0 }) {
-                match copy {
-                    Ok(copy) => {
-                        stored = stored.saturating_add(1);
-                        octets = octets.saturating_add(copy.octets.get());
-                    }
-                    Err(error) => {
+        for (addressee, serving) in self.addressees.iter().zip(serving) {
+            let mut outcome = if serving.is_empty() { Err(Failure::Returned) } else { Ok(()) };
+            for &place in serving {
+                match copies.get(place) {
+                    Some(Ok(_)) => {}
+                    Some(Err(error)) => {
                         let (id, to) = (&self.trace.id, &addressee.address);
                         events::delivery_failed(self.session, id, to, &error.to_string());
-                        outcome = Err(failure(&error));
+                        outcome = Err(failure(error));
                     }
+                    // A store that does not answer for a copy has not said that it keeps it.
+                    None => outcome = Err(Failure::Temporary),
                 }
             }
             recipients.push(outcome);
