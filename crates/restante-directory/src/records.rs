@@ -1,7 +1,7 @@
 //! What the acts of `Manage` take and give: plain data that can travel.
 
 use mail_wire::Secret;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::carried;
 use crate::directory::Scope;
@@ -52,7 +52,8 @@ pub struct AccountChange {
     pub allow_clear_text: Option<bool>,
     /// See [`NewAccount::networks`].
     pub networks: Option<Vec<String>>,
-    /// `Some(None)`: as the site has it.
+    /// `Some(None)`: as the site has it. In JSON absent is not the same as `null`.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub main_password_over_pop3: Option<Option<bool>>,
 }
 
@@ -190,7 +191,8 @@ pub struct NewAppPassword {
 pub struct AppPasswordChange {
     /// See [`NewAppPassword::networks`].
     pub networks: Option<Vec<String>>,
-    /// `Some(None)`: for good.
+    /// `Some(None)`: for good. In JSON absent is not the same as `null`.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub expires: Option<Option<i64>>,
 }
 
@@ -320,4 +322,35 @@ pub struct ImportProblem {
     pub line: u64,
     /// What is wrong, and what to do.
     pub why: String,
+}
+
+/// A field that is there, be it `null`: what is absent never comes here.
+fn present<'de, D, T>(value: D) -> Result<Option<Option<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::deserialize(value).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // What means "as the site has it" must not arrive as "leave it" at the other end
+    #[test]
+    fn a_change_travels_as_it_is() {
+        for wanted in [None, Some(None), Some(Some(false)), Some(Some(true))] {
+            let change = AccountChange { main_password_over_pop3: wanted, ..Default::default() };
+            let travelled = serde_json::to_string(&change).unwrap();
+            let arrived: AccountChange = serde_json::from_str(&travelled).unwrap();
+            assert_eq!(arrived.main_password_over_pop3, wanted, "{travelled}");
+        }
+        for wanted in [None, Some(None), Some(Some(7))] {
+            let change = AppPasswordChange { networks: None, expires: wanted };
+            let travelled = serde_json::to_string(&change).unwrap();
+            let arrived: AppPasswordChange = serde_json::from_str(&travelled).unwrap();
+            assert_eq!(arrived.expires, wanted, "{travelled}");
+        }
+    }
 }

@@ -1,5 +1,6 @@
-//! `restante account add|list|show|disable|enable|remove|passwd|import`.
+//! `restante account add|list|show|change|disable|enable|remove|passwd|import`.
 
+mod change;
 mod import;
 
 use std::path::PathBuf;
@@ -44,6 +45,8 @@ enum Act {
         #[arg(long)]
         json: bool,
     },
+    /// Change from where an account may be used, and how
+    Change(change::Args),
     /// Disable accounts: nobody is let in, mail is refused for now, what is there stays
     Disable {
         /// The accounts
@@ -140,6 +143,9 @@ pub(crate) fn run(args: Args, output: Output) -> Result<ExitCode, Failure> {
             Act::List(wanted) => list(&reach(&args.config, output).await?, wanted, output).await?,
             Act::Show { account, json } => {
                 show(&reach(&args.config, output).await?, account, json, output).await?;
+            }
+            Act::Change(wanted) => {
+                change::run(&reach(&args.config, output).await?, wanted, output).await?;
             }
             Act::Disable { accounts } => {
                 let reach = reach(&args.config, output).await?;
@@ -262,8 +268,7 @@ async fn show(reach: &Reach, name: String, json: bool, output: Output) -> Result
         |used| format!("last used {} from {}", human::relative(used.at, now), used.from),
     );
     let password = if record.has_password { last_use } else { "none".to_owned() };
-    let anywhere = record.networks.is_empty();
-    let networks = if anywhere { "any".to_owned() } else { record.networks.join(", ") };
+    let [networks, clear_text, over_pop3] = change::conditions(&record);
     let labels: Vec<_> = app_passwords.iter().map(|one| one.label.as_str()).collect();
     for (what, told) in [
         ("account", name),
@@ -271,8 +276,9 @@ async fn show(reach: &Reach, name: String, json: bool, output: Output) -> Result
         ("created", human::relative(record.created, now)),
         ("addresses", record.addresses.join(", ")),
         ("password", password),
-        ("networks", networks),
-        ("clear text", if record.allow_clear_text { "allowed" } else { "never" }.to_owned()),
+        networks,
+        clear_text,
+        over_pop3,
         ("app passwords", if labels.is_empty() { "none".to_owned() } else { labels.join(", ") }),
         ("mail", told_totals(&mail)),
         ("maildrop", record.maildrop.to_string()),

@@ -103,6 +103,33 @@ fn a_changed_password_and_a_disabled_account_count_at_once() {
     assert!(!site.log().contains("tanstaaf") && !site.log().contains("second"));
 }
 
+// `product` §1: networks, and the main password over POP3, by account and at once
+#[test]
+fn what_an_account_may_do_can_be_changed() {
+    let site = Site::running();
+    site.account("anna");
+    let refused = || {
+        let said = site.pop3_dialogue(&["USER anna@example.org", "PASS tanstaaf", "QUIT"]);
+        said.contains("-ERR [AUTH]")
+    };
+    assert!(!refused());
+    let said = site.ok(&["account", "change", "anna", "--network", "192.0.2.0/24"]);
+    assert!(said.starts_with("account anna@example.org is changed\n"), "{said}");
+    assert!(said.contains("192.0.2.0/24"), "{said}");
+    assert!(refused());
+    site.ok(&["account", "change", "anna", "--any-network"]);
+    assert!(!refused());
+    site.ok(&["account", "change", "anna", "--main-password", "refuse"]);
+    assert!(refused());
+    assert!(site.ok(&["account", "show", "anna"]).contains("refused"));
+    site.ok(&["account", "change", "anna", "--main-password", "site"]);
+    assert!(!refused());
+    assert!(site.ok(&["account", "change", "anna", "--clear-text", "allow"]).contains("allowed"));
+    assert_eq!(site.run(&["account", "change", "anna"]).code, 2, "nothing to change");
+    let wrong = site.run(&["account", "change", "anna", "--network", "192.0.2.0/240"]);
+    assert_ne!(wrong.code, 0, "{wrong:?}");
+}
+
 // rulings 10: generated, shown once, good for a login until it is revoked
 #[test]
 fn an_app_password_is_shown_once_and_works_until_it_is_revoked() {
