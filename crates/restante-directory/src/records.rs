@@ -325,12 +325,12 @@ pub struct ImportProblem {
 }
 
 /// A field that is there, be it `null`: what is absent never comes here.
-fn present<'de, D, T>(value: D) -> Result<Option<Option<T>>, D::Error>
+fn present<'de, D, T>(value: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
 {
-    Option::deserialize(value).map(Some)
+    T::deserialize(value).map(Some)
 }
 
 #[cfg(test)]
