@@ -2,9 +2,9 @@
 //! to, holds up nobody but the log.
 
 use std::io::{self, Write};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use tracing_subscriber::fmt::MakeWriter;
@@ -17,15 +17,19 @@ const FLUSH_MAX: Duration = Duration::from_secs(1);
 /// Takes lines, and never waits.
 #[derive(Clone, Debug)]
 pub(crate) struct LogWriter {
-    queue: SyncSender<Item>,
-    dropped: Arc<AtomicU64>,
+    queue: SyncSender<Vec<u8>>,
+    tally: Arc<Tally>,
 }
 
-#[derive(Debug)]
-enum Item {
-    Line(Vec<u8>),
-    /// All before it is written: say so.
-    Mark(SyncSender<()>),
+#[derive(Debug, Default)]
+struct Tally {
+    /// Lines that were taken.
+    taken: AtomicU64,
+    /// Lines that were dropped, and not reported yet.
+    dropped: AtomicU64,
+    /// Lines that were handed on.
+    written: Mutex<u64>,
+    more_written: Condvar,
 }
 
 impl LogWriter {
@@ -34,30 +38,30 @@ impl LogWriter {
     /// # Errors
     /// The system has no thread to give.
     pub(crate) fn start(to: impl Write + Send + 'static) -> io::Result<Self> {
-        let (queue, items) = sync_channel(LINES_MAX);
-        let dropped = Arc::<AtomicU64>::default();
-        let counted = Arc::clone(&dropped);
+        let (queue, lines) = sync_channel(LINES_MAX);
+        let tally = Arc::<Tally>::default();
+        let counting = Arc::clone(&tally);
         std::thread::Builder::new()
             .name("log".to_owned())
-            .spawn(move || write_all(to, &items, &counted))?;
-        Ok(Self { queue, dropped })
+            .spawn(move || write_all(to, &lines, &counting))?;
+        Ok(Self { queue, tally })
     }
 
     /// Waits until what was said so far is written, but not for long: nobody may be reading.
     pub(crate) fn flush(&self) {
-        let (done, is_done) = sync_channel(1);
-        if self.queue.try_send(Item::Mark(done)).is_ok() {
-            let _in_time = is_done.recv_timeout(FLUSH_MAX);
-        }
+        let taken = self.tally.taken.load(Ordering::Acquire);
+        let written = self.tally.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_behind = |written: &mut u64| *written < taken;
+        let _in_time = self.tally.more_written.wait_timeout_while(written, FLUSH_MAX, is_behind);
     }
 }
 
 impl Write for &LogWriter {
     /// One call is one line: the formatter writes an event at once.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if self.queue.try_send(Item::Line(line.to_vec())).is_err() {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
-        }
+        let outcome = self.queue.try_send(line.to_vec());
+        let count = if outcome.is_ok() { &self.tally.taken } else { &self.tally.dropped };
+        count.fetch_add(1, Ordering::AcqRel);
         Ok(line.len())
     }
 
@@ -74,14 +78,15 @@ impl<'w> MakeWriter<'w> for LogWriter {
     }
 }
 
-fn write_all(mut to: impl Write, items: &Receiver<Item>, dropped: &AtomicU64) {
-    while let Ok(item) = items.recv() {
-        match item {
-            // A full disk takes no line, and there is nowhere else to say so.
-            Item::Line(line) => drop(to.write_all(&line)),
-            Item::Mark(done) => drop(done.try_send(())),
-        }
-        let lost = dropped.swap(0, Ordering::Relaxed);
+fn write_all(mut to: impl Write, lines: &Receiver<Vec<u8>>, tally: &Tally) {
+    while let Ok(line) = lines.recv() {
+        // A full disk takes no line, and there is nowhere else to say so.
+        drop(to.write_all(&line));
+        let mut written = tally.written.lock().unwrap_or_else(PoisonError::into_inner);
+        *written = written.saturating_add(1);
+        drop(written);
+        tally.more_written.notify_all();
+        let lost = tally.dropped.swap(0, Ordering::AcqRel);
         if lost > 0 {
             tracing::warn!(lost, "log lines were dropped: whoever reads the log is too slow");
         }
@@ -90,7 +95,6 @@ fn write_all(mut to: impl Write, items: &Receiver<Item>, dropped: &AtomicU64) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
     use std::sync::mpsc::{Sender, channel};
 
     use super::*;
@@ -127,13 +131,13 @@ mod tests {
         for _ in 0..LINES_MAX + 10 {
             (&log).write_all(b"x").unwrap();
         }
-        assert_eq!(log.dropped.load(Ordering::Relaxed), 10);
+        assert_eq!(log.tally.dropped.load(Ordering::Relaxed), 10);
         drop(release);
-        log.flush();
-        while log.dropped.load(Ordering::Relaxed) > 0 {
+        // What waited is written, though the queue was full when it was asked for.
+        let is_written = || taken.lock().unwrap().len() == LINES_MAX + 1;
+        while !is_written() {
             log.flush();
         }
-        log.flush();
-        assert_eq!(taken.lock().unwrap().len(), LINES_MAX + 1);
+        assert_eq!(log.tally.dropped.load(Ordering::Relaxed), 0, "told, and counted anew");
     }
 }
