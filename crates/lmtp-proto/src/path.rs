@@ -168,6 +168,10 @@ fn take_path(octets: &[u8], rules: Rules) -> Result<(Option<Mailbox>, &[u8]), Pa
     }
     let text = std::str::from_utf8(path).map_err(|_| PathError::Utf8)?;
     let mailbox = parse_mailbox(without_source_route(text)?, rules)?;
+    // What the loose rules took without quotes is written with them: it has to be a path then, too.
+    if mailbox.to_string().len().saturating_add(2) > PATH_OCTETS_MAX {
+        return Err(PathError::TooLong);
+    }
     Ok((Some(mailbox), rest))
 }
 

@@ -157,3 +157,16 @@ fn return_addresses_may_be_long_and_dotted() {
     let long = format!("<{}@d>", "a".repeat(300));
     assert_eq!(ReversePath::parse(long.as_bytes(), false), Err(PathError::TooLong));
 }
+
+// Found by fuzzing: a trailing dot is taken without quotes and written with them, two octets more
+#[test]
+fn a_path_that_is_taken_can_be_written_and_read_again() {
+    let at = |letters: usize| format!("<{}.@example.org>", "a".repeat(letters));
+    // 14 octets around the letters, and the two quotes: 256 in all (RFC 5321 §4.5.3.1.3).
+    let fits = at(256 - 2 - 13 - 2);
+    let path = ReversePath::parse(fits.as_bytes(), false).unwrap();
+    assert_eq!(path.to_string().len(), 256);
+    assert_eq!(ReversePath::parse(path.to_string().as_bytes(), false), Ok(path));
+    let longer = at(256 - 2 - 13 - 1);
+    assert_eq!(ReversePath::parse(longer.as_bytes(), false), Err(PathError::TooLong));
+}
