@@ -114,7 +114,11 @@ fn main_cf(trial: &Trial, folder: &Path, transport: &Transport) -> String {
 }
 
 fn master_cf(trial: &Trial, port: u16) -> String {
-    let (restante, configuration) = (env!("CARGO_BIN_EXE_restante"), trial.configuration());
+    // A copy: whoever the pipe runs as may not be able to reach the folder it was built in.
+    let copy = trial.folder().join("restante");
+    fs::copy(env!("CARGO_BIN_EXE_restante"), &copy).expect("copied");
+    open_way(&copy);
+    let (restante, configuration) = (copy.display(), trial.configuration());
     format!(
         "127.0.0.1:{port} inet n - n - - smtpd\n\
          pickup unix n - n 60 1 pickup\n\
