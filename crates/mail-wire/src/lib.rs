@@ -23,6 +23,7 @@
 
 pub mod credentials;
 pub mod dot;
+pub mod keeping;
 pub mod line;
 pub mod maildrop;
 pub mod octets;
@@ -31,6 +32,7 @@ pub mod secret;
 pub mod uidl;
 
 pub use credentials::Credentials;
+pub use keeping::{After, Delete, Keeping, Quota, Retention, Views};
 pub use maildrop::{Entry, Listing, ListingBuilder, MaildropId, MessageId, MessageNumber};
 pub use octets::{Form, Octets};
 pub use secret::Secret;

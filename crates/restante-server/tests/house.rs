@@ -16,7 +16,7 @@ use restante_server::net::tls::TlsSettings;
 use restante_server::session::settings::{IntakeSettings, Pop3Settings};
 use restante_server::{Handle, Server, Services, Settings};
 use restante_store::memory::MemoryStore;
-use restante_store::{Incoming, Recipient, Store};
+use restante_store::{Incoming, Provenance, Recipient, Store, View};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -247,7 +247,7 @@ impl House {
 
     /// How many messages a maildrop holds, past the server.
     pub(crate) async fn held(&self, maildrop: MaildropId) -> usize {
-        self.store.open(maildrop).await.unwrap().listing().len()
+        self.store.open(maildrop, View::default()).await.unwrap().listing().len()
     }
 
     /// The value of a number.
@@ -286,8 +286,9 @@ pub(crate) async fn until(holds: impl Fn() -> bool) {
 }
 
 pub(crate) async fn put(store: &dyn Store, maildrop: MaildropId, text: &[u8]) {
-    let recipients = vec![Recipient { maildrop, prefix: Vec::new() }];
-    let incoming = Incoming { recipients, form: Form::Text, utf8: false };
+    let recipients = vec![Recipient::new(maildrop, Vec::new())];
+    let incoming =
+        Incoming { recipients, form: Form::Text, utf8: false, provenance: Provenance::default() };
     let mut delivery = store.deliver(incoming).await.unwrap();
     delivery.write(text).unwrap();
     delivery.commit().await.into_iter().for_each(|stored| drop(stored.unwrap()));

@@ -11,6 +11,7 @@ use restante_server::session::settings::IntakeSettings;
 use restante_store::memory::MemoryStore;
 use restante_store::{
     Body, Delivery, Incoming, Maildrop, Pending, Promises, Removed, Store, StoreError, Stored,
+    Usage, View,
 };
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -58,9 +59,13 @@ impl Store for Waiting {
         self.store.promises()
     }
 
-    fn open(&self, maildrop: MaildropId) -> Pending<'_, Result<Box<dyn Maildrop>, StoreError>> {
+    fn open(
+        &self,
+        maildrop: MaildropId,
+        view: View,
+    ) -> Pending<'_, Result<Box<dyn Maildrop>, StoreError>> {
         Box::pin(async move {
-            let (inner, read) = (self.store.open(maildrop).await?, Arc::clone(&self.read));
+            let (inner, read) = (self.store.open(maildrop, view).await?, Arc::clone(&self.read));
             Ok(Box::new(Open { inner, read }) as Box<dyn Maildrop>)
         })
     }
@@ -70,6 +75,10 @@ impl Store for Waiting {
             let (inner, door) = (self.store.deliver(incoming).await?, Arc::clone(&self.commit));
             Ok(Box::new(OnItsWay { inner, door }) as Box<dyn Delivery>)
         })
+    }
+
+    fn usage(&self, maildrop: MaildropId) -> Pending<'_, Result<Usage, StoreError>> {
+        self.store.usage(maildrop)
     }
 
     fn remove(&self, maildrop: MaildropId) -> Pending<'_, Result<(), StoreError>> {

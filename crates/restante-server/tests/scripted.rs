@@ -8,7 +8,7 @@ use bytes::Bytes;
 use mail_wire::maildrop::ListingBuilder;
 use mail_wire::{Form, Listing, MaildropId, MessageId, MessageNumber, Octets, Uidl};
 use restante_store::{
-    Body, Delivery, Incoming, Maildrop, Pending, Promises, Removed, Store, StoreError,
+    Body, Delivery, Incoming, Maildrop, Pending, Promises, Removed, Store, StoreError, Usage, View,
 };
 
 /// One maildrop, and what is wrong with it.
@@ -73,10 +73,16 @@ fn disk(action: &str) -> StoreError {
 
 impl Store for Scripted {
     fn promises(&self) -> Promises {
-        Promises { durable: false, atomic_update: true, shared_with_others: false }
+        Promises {
+            durable: false,
+            atomic_update: true,
+            shared_with_others: false,
+            custody: false,
+            surrogates: false,
+        }
     }
 
-    fn open(&self, _: MaildropId) -> Pending<'_, Result<Box<dyn Maildrop>, StoreError>> {
+    fn open(&self, _: MaildropId, _: View) -> Pending<'_, Result<Box<dyn Maildrop>, StoreError>> {
         Box::pin(async move {
             match self.faults.lock().unwrap().open {
                 Some(Temporary(true)) => return Err(disk("open")),
@@ -111,6 +117,10 @@ impl Store for Scripted {
             let to: Box<dyn Delivery> = Box::new(Nowhere(incoming.recipients.len()));
             Ok(to)
         })
+    }
+
+    fn usage(&self, _: MaildropId) -> Pending<'_, Result<Usage, StoreError>> {
+        Box::pin(async { Ok(Usage::default()) })
     }
 
     fn remove(&self, _: MaildropId) -> Pending<'_, Result<(), StoreError>> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use restante_server::guard::limits::Limits;
 use restante_server::net::service::Service;
+use restante_store::View;
 use tokio::net::TcpStream;
 
 use crate::house::{ANNAS, House, Peer, Plan, until};
@@ -158,7 +159,7 @@ async fn a_drain_ends_idle_sessions_and_removes_nothing() {
     assert!(lmtp.line().await.starts_with("421 4.3.2 "));
     house.stopped().await;
     assert!(TcpStream::connect(address).await.is_err());
-    assert_eq!(store.open(ANNAS).await.unwrap().listing().len(), 3);
+    assert_eq!(store.open(ANNAS, View::default()).await.unwrap().listing().len(), 3);
 }
 
 // C9: a message under way is brought to its end

@@ -23,16 +23,22 @@ mod body;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod crlf;
+pub mod custody;
 mod disk;
 mod error;
 pub mod log;
 pub mod maildir;
 pub mod memory;
+mod pending;
 mod pool;
 mod store;
+mod view;
 
 pub use body::{Body, Progress};
 pub use error::StoreError;
+pub use pending::Pending;
 pub use store::{
-    Delivery, Incoming, Maildrop, Pending, Promises, Recipient, Removed, Store, Stored,
+    Delivery, Incoming, Maildrop, Promises, Provenance, Recipient, Removed, Store, Stored,
+    Surrogate, Usage,
 };
+pub use view::View;

@@ -11,7 +11,9 @@ use mail_wire::{
 
 use crate::body::Body;
 use crate::error::StoreError;
-use crate::store::{Delivery, Incoming, Maildrop, Pending, Promises, Removed, Store, Stored};
+use crate::pending::Pending;
+use crate::store::{Delivery, Incoming, Maildrop, Promises, Removed, Store, Stored, Usage};
+use crate::view::View;
 
 /// A store that keeps its messages in memory, as text.
 #[derive(Clone)]
@@ -68,10 +70,20 @@ impl Shared {
 
 impl Store for MemoryStore {
     fn promises(&self) -> Promises {
-        Promises { durable: false, atomic_update: true, shared_with_others: false }
+        Promises {
+            durable: false,
+            atomic_update: true,
+            shared_with_others: false,
+            custody: false,
+            surrogates: false,
+        }
     }
 
-    fn open(&self, maildrop: MaildropId) -> Pending<'_, Result<Box<dyn Maildrop>, StoreError>> {
+    fn open(
+        &self,
+        maildrop: MaildropId,
+        _view: View,
+    ) -> Pending<'_, Result<Box<dyn Maildrop>, StoreError>> {
         Box::pin(async move {
             let messages =
                 self.shared.with(|all| all.messages.entry(maildrop).or_default().clone());
@@ -91,6 +103,17 @@ impl Store for MemoryStore {
         let shared = Arc::clone(&self.shared);
         Box::pin(async move {
             Ok(Box::new(OnItsWay { shared, incoming, body: Vec::new() }) as Box<dyn Delivery>)
+        })
+    }
+
+    fn usage(&self, maildrop: MaildropId) -> Pending<'_, Result<Usage, StoreError>> {
+        Box::pin(async move {
+            Ok(self.shared.with(|all| {
+                let messages = all.messages.get(&maildrop).map(Vec::as_slice).unwrap_or_default();
+                let octets: Octets = messages.iter().map(|message| message.octets()).sum();
+                let messages = u64::try_from(messages.len()).unwrap_or(u64::MAX);
+                Usage { messages, octets: octets.get() }
+            }))
         })
     }
 

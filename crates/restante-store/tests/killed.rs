@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use mail_wire::{Form, MaildropId, MessageNumber};
 use restante_store::log::{self, LogStore};
 use restante_store::maildir::{self, MaildirStore};
-use restante_store::{Incoming, Maildrop, Progress, Recipient, Store};
+use restante_store::{Incoming, Maildrop, Progress, Provenance, Recipient, Store, View};
 
 const OURS: MaildropId = MaildropId::new(1);
 
@@ -78,7 +78,7 @@ async fn survives(this_test: &str, open: impl Fn(&Path) -> Box<dyn Store>) {
         }
         child.wait().unwrap();
         let store = open(folder.path());
-        let maildrop = store.open(OURS).await.unwrap();
+        let maildrop = store.open(OURS, View::default()).await.unwrap();
         let mut found = BTreeMap::new();
         for entry in maildrop.listing().iter() {
             let mut body = maildrop.read(entry.number).await.unwrap();
@@ -114,15 +114,20 @@ async fn work(store: &dyn Store) {
     // The test runner's own line has no end yet.
     writeln!(output).unwrap();
     for number in 0.. {
-        let recipients = vec![Recipient { maildrop: OURS, prefix: Vec::new() }];
-        let incoming = Incoming { recipients, form: Form::Text, utf8: false };
+        let recipients = vec![Recipient::new(OURS, Vec::new())];
+        let incoming = Incoming {
+            recipients,
+            form: Form::Text,
+            utf8: false,
+            provenance: Provenance::default(),
+        };
         let mut delivery = store.deliver(incoming).await.unwrap();
         let text = format!("Subject: {number}\r\n\r\n{}\r\n", "x".repeat(5000));
         delivery.write(text.as_bytes()).unwrap();
         let stored = delivery.commit().await.remove(0).unwrap();
         writeln!(output, "added {} {number}", stored.uidl).unwrap();
         if number % 3 == 2 {
-            let mut maildrop: Box<dyn Maildrop> = store.open(OURS).await.unwrap();
+            let mut maildrop: Box<dyn Maildrop> = store.open(OURS, View::default()).await.unwrap();
             let first = MessageNumber::new(1).unwrap();
             let uidl = maildrop.listing().get(first).unwrap().uidl.to_owned();
             writeln!(output, "removing {uidl}").unwrap();

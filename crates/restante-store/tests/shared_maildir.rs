@@ -9,7 +9,9 @@ use std::time::{Duration, SystemTime};
 
 use mail_wire::{Form, MaildropId, MessageNumber};
 use restante_store::maildir::{MaildirStore, Settings};
-use restante_store::{Incoming, Maildrop, Progress, Recipient, Store, StoreError, Stored};
+use restante_store::{
+    Incoming, Maildrop, Progress, Provenance, Recipient, Store, StoreError, Stored, View,
+};
 use tempfile::TempDir;
 
 const OURS: MaildropId = MaildropId::new(1);
@@ -56,12 +58,13 @@ impl Place {
 }
 
 async fn open(store: &MaildirStore) -> Box<dyn Maildrop> {
-    store.open(OURS).await.unwrap()
+    store.open(OURS, View::default()).await.unwrap()
 }
 
 async fn deliver(store: &MaildirStore, text: &str) -> Stored {
-    let recipients = vec![Recipient { maildrop: OURS, prefix: Vec::new() }];
-    let incoming = Incoming { recipients, form: Form::Text, utf8: false };
+    let recipients = vec![Recipient::new(OURS, Vec::new())];
+    let incoming =
+        Incoming { recipients, form: Form::Text, utf8: false, provenance: Provenance::default() };
     let mut delivery = store.deliver(incoming).await.unwrap();
     delivery.write(text.as_bytes()).unwrap();
     delivery.commit().await.remove(0).unwrap()
@@ -324,7 +327,7 @@ async fn our_own_files_are_not_followed_either() {
     let secret = place.folder.path().join("secret");
     fs::write(&secret, b"secret").unwrap();
     symlink(&secret, place.path("restante-uidlist")).unwrap();
-    assert!(place.store().open(OURS).await.is_err());
+    assert!(place.store().open(OURS, View::default()).await.is_err());
     fs::remove_file(place.path("restante-uidlist")).unwrap();
     let elsewhere = place.folder.path().join("elsewhere");
     fs::create_dir(&elsewhere).unwrap();
@@ -346,12 +349,12 @@ async fn folders_that_cannot_be_listed_are_an_error_and_no_empty_maildrop() {
         assert_eq!(open(&place.store()).await.listing().len(), 1);
         let aside = place.path("aside");
         fs::rename(place.path(part), &aside).unwrap();
-        assert!(place.store().open(OURS).await.is_err(), "{part} is missing");
+        assert!(place.store().open(OURS, View::default()).await.is_err(), "{part} is missing");
         symlink(&aside, place.path(part)).unwrap();
-        assert!(place.store().open(OURS).await.is_err(), "{part} is a link");
+        assert!(place.store().open(OURS, View::default()).await.is_err(), "{part} is a link");
         fs::remove_file(place.path(part)).unwrap();
         fs::write(place.path(part), b"").unwrap();
-        assert!(place.store().open(OURS).await.is_err(), "{part} is a file");
+        assert!(place.store().open(OURS, View::default()).await.is_err(), "{part} is a file");
     }
 }
 
@@ -378,10 +381,10 @@ async fn a_link_that_leads_nowhere_is_an_error() {
     let home = place.folder.path().join("home");
     symlink(&home, place.root().join("1")).unwrap();
     let store = place.store();
-    assert!(store.open(OURS).await.is_err());
+    assert!(store.open(OURS, View::default()).await.is_err());
     assert!(!home.exists());
     fs::create_dir(&home).unwrap();
-    assert!(store.open(OURS).await.is_err(), "the mount point alone");
+    assert!(store.open(OURS, View::default()).await.is_err(), "the mount point alone");
     assert!(names(&home).is_empty());
 }
 
@@ -480,7 +483,7 @@ async fn a_list_that_cannot_be_understood_is_refused() {
     let list = place.path("restante-uidlist");
     fs::remove_file(&list).unwrap();
     fs::create_dir(&list).unwrap();
-    assert!(place.store().open(OURS).await.is_err());
+    assert!(place.store().open(OURS, View::default()).await.is_err());
 }
 
 // P-222: readdir(3) may pass over a file that is renamed meanwhile; the listing must not

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use lmtp_proto::Failure;
 use mail_wire::{Form, MaildropId};
-use restante_store::{Delivery, Incoming, Recipient, Store, StoreError, Stored};
+use restante_store::{Delivery, Incoming, Provenance, Recipient, Store, StoreError, Stored};
 
 use crate::ledger::events;
 use crate::session::headers::Trace;
@@ -138,7 +138,10 @@ impl Inbound {
         // P-141: undeclared 8-bit octets make no message a UTF-8 message.
         let raw = !self.header.octets().is_ascii()
             || recipients.iter().any(|recipient| !recipient.prefix.is_ascii());
-        let incoming = Incoming { recipients, form: letter.form, utf8: letter.smtputf8 && raw };
+        let provenance =
+            Provenance { peer: letter.trace.peer.to_string(), sender: letter.trace.sender.clone() };
+        let utf8 = letter.smtputf8 && raw;
+        let incoming = Incoming { recipients, form: letter.form, utf8, provenance };
         let delivery = self.store.deliver(incoming).await;
         let mut delivery = delivery.map_err(|error| letter.blame(&error))?;
         delivery.write(self.header.octets()).map_err(|error| letter.blame(&error))?;
@@ -161,7 +164,8 @@ impl Letter {
                 let prefix = self.trace.prefix(&addressee.address, alone);
                 for &maildrop in &addressee.maildrops {
                     serving.push(*places.entry(maildrop).or_insert_with(|| {
-                        plan.copies.push(Recipient { maildrop, prefix: prefix.clone() });
+                        let copy = Recipient::new(maildrop, prefix.clone());
+                        plan.copies.push(Recipient { address: addressee.address.clone(), ..copy });
                         plan.copies.len().saturating_sub(1)
                     }));
                 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pop3_proto::server::ask::Refusal;
 use restante_directory::Account;
-use restante_store::Maildrop;
+use restante_store::{Maildrop, View};
 use tokio::time::Instant;
 
 use crate::guard::presence::{Claim, Holder, Sessions};
@@ -77,7 +77,7 @@ async fn try_open(
         }
         Sessions::Snapshot => None,
     };
-    match context.services.store.open(account.maildrop).await {
+    match context.services.store.open(account.maildrop, View::default()).await {
         Ok(maildrop) => {
             let valid_at = Instant::now();
             Ok(Login { account, maildrop, _claim: claim, changes_seen, valid_at })

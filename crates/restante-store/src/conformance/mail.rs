@@ -3,14 +3,15 @@
 use mail_wire::{Form, MaildropId, MessageNumber};
 
 use crate::body::Progress;
-use crate::store::{Incoming, Maildrop, Recipient, Store, Stored};
+use crate::store::{Incoming, Maildrop, Provenance, Recipient, Store, Stored};
+use crate::view::View;
 
 /// The maildrop that most tests use.
 pub(crate) const OURS: MaildropId = MaildropId::new(7);
 
 /// One recipient without a prefix.
 pub(crate) fn to(maildrop: MaildropId) -> Vec<Recipient> {
-    vec![Recipient { maildrop, prefix: Vec::new() }]
+    vec![Recipient::new(maildrop, Vec::new())]
 }
 
 /// Delivers in these pieces, and demands success for every recipient.
@@ -35,7 +36,12 @@ pub(crate) async fn deliver(
     maildrop: MaildropId,
     text: &[u8],
 ) -> Result<Stored, String> {
-    let incoming = Incoming { recipients: to(maildrop), form: Form::Text, utf8: false };
+    let incoming = Incoming {
+        recipients: to(maildrop),
+        form: Form::Text,
+        utf8: false,
+        provenance: Provenance::default(),
+    };
     let mut stored = deliver_pieces(store, incoming, [text]).await?;
     stored.pop().ok_or_else(|| "no outcome".into())
 }
@@ -60,7 +66,7 @@ pub(crate) async fn open(
     store: &dyn Store,
     maildrop: MaildropId,
 ) -> Result<Box<dyn Maildrop>, String> {
-    store.open(maildrop).await.map_err(|e| format!("open: {e}"))
+    store.open(maildrop, View::default()).await.map_err(|e| format!("open: {e}"))
 }
 
 /// The numbers that these are.

@@ -6,6 +6,7 @@ use crate::conformance::factory::{Factory, Test};
 use crate::conformance::mail::{
     OURS, deliver, deliver_pieces, deliver_some, demand, numbers, open, read_all,
 };
+use crate::store::Provenance;
 use crate::store::{Incoming, Recipient, Removed};
 
 pub(crate) const TESTS: &[Test] = &[
@@ -93,9 +94,14 @@ pub(crate) async fn many(factory: &dyn Factory, messages: usize) -> Result<(), S
     let mut left = messages;
     while left > 0 {
         let together = left.min(TOGETHER);
-        let copy = || Recipient { maildrop: OURS, prefix: Vec::new() };
+        let copy = || Recipient::new(OURS, Vec::new());
         let recipients = std::iter::repeat_with(copy).take(together).collect();
-        let incoming = Incoming { recipients, form: Form::Text, utf8: false };
+        let incoming = Incoming {
+            recipients,
+            form: Form::Text,
+            utf8: false,
+            provenance: Provenance::default(),
+        };
         deliver_pieces(&*store, incoming, [b"A: b\r\n\r\nx\r\n".as_slice()]).await?;
         left = left.saturating_sub(together);
     }

@@ -10,7 +10,7 @@ use crate::conformance::factory::{Factory, Test};
 use crate::conformance::mail::{
     OURS, deliver, deliver_pieces, deliver_some, demand, open, read_all, to,
 };
-use crate::store::{Incoming, Recipient};
+use crate::store::{Incoming, Provenance, Recipient};
 
 pub(crate) const TESTS: &[Test] = &[
     ("what comes out is what went in", |f| Box::pin(round_trip(f))),
@@ -44,7 +44,12 @@ async fn round_trip(factory: &dyn Factory) -> Result<(), String> {
                 pieces.push(piece);
                 rest = behind;
             }
-            let incoming = Incoming { recipients: to(OURS), form, utf8: false };
+            let incoming = Incoming {
+                recipients: to(OURS),
+                form,
+                utf8: false,
+                provenance: Provenance::default(),
+            };
             deliver_pieces(&*store, incoming, pieces).await?;
         }
         let read = read_all(&*open(&*store, OURS).await?).await?;
@@ -66,7 +71,12 @@ async fn true_sizes(factory: &dyn Factory) -> Result<(), String> {
         let mut sizes = Vec::new();
         for text in corpus::unclean() {
             let octets = if form == Form::Wire { corpus::wire(&text) } else { text };
-            let incoming = Incoming { recipients: to(OURS), form, utf8: false };
+            let incoming = Incoming {
+                recipients: to(OURS),
+                form,
+                utf8: false,
+                provenance: Provenance::default(),
+            };
             let stored = deliver_pieces(&*store, incoming, [octets.as_slice()]).await?;
             sizes.extend(stored.iter().map(|stored| stored.octets));
         }
@@ -104,11 +114,15 @@ async fn recipients(factory: &dyn Factory) -> Result<(), String> {
         (other, b"Return-Path: <x@y>\r\nDelivered-To: bb\r\n"),
         (OURS, b""),
     ];
-    let recipients =
-        prefixes.map(|(maildrop, prefix)| Recipient { maildrop, prefix: prefix.into() });
+    let recipients = prefixes.map(|(maildrop, prefix)| Recipient::new(maildrop, prefix.into()));
     let body = b"Subject: x\r\n\r\n.dot\r\n".as_slice();
     let wire = corpus::wire(body);
-    let incoming = Incoming { recipients: recipients.into(), form: Form::Wire, utf8: false };
+    let incoming = Incoming {
+        recipients: recipients.into(),
+        form: Form::Wire,
+        utf8: false,
+        provenance: Provenance::default(),
+    };
     let stored = deliver_pieces(&*store, incoming, [wire.as_slice()]).await?;
     for ((_, prefix), stored) in prefixes.iter().zip(&stored) {
         let expected = Octets::ZERO.plus_len(prefix.len()).plus_len(body.len());
@@ -159,7 +173,12 @@ async fn unique_ids(factory: &dyn Factory) -> Result<(), String> {
 async fn utf8(factory: &dyn Factory) -> Result<(), String> {
     let mut store = factory.fresh();
     for utf8 in [false, true, false] {
-        let incoming = Incoming { recipients: to(OURS), form: Form::Text, utf8 };
+        let incoming = Incoming {
+            recipients: to(OURS),
+            form: Form::Text,
+            utf8,
+            provenance: Provenance::default(),
+        };
         deliver_pieces(&*store, incoming, [b"A: b\r\n\r\n".as_slice()]).await?;
     }
     for _ in 0..2 {
@@ -180,7 +199,12 @@ async fn dropped(factory: &dyn Factory) -> Result<(), String> {
     deliver(&*store, OURS, b"A: b\r\n\r\n").await?;
     let long = b"A: b\r\n\r\n".repeat(100_000);
     for octets in [b"".as_slice(), b"A: b\r\n\r\nx", &long] {
-        let incoming = Incoming { recipients: to(OURS), form: Form::Text, utf8: false };
+        let incoming = Incoming {
+            recipients: to(OURS),
+            form: Form::Text,
+            utf8: false,
+            provenance: Provenance::default(),
+        };
         let mut delivery = store.deliver(incoming).await.map_err(|e| e.to_string())?;
         delivery.write(octets).map_err(|e| e.to_string())?;
         drop(delivery);

@@ -18,7 +18,9 @@ use crate::log::trial::{
     without_index,
 };
 use crate::maildir::scratch::quick;
+use crate::store::Provenance;
 use crate::store::{Incoming, Recipient, Store};
+use crate::view::View;
 
 const OURS: MaildropId = MaildropId::new(1);
 
@@ -116,7 +118,7 @@ async fn a_batch_of_which_only_the_end_is_there_never_happened() {
     let id = {
         let copy = image(folder.path());
         let store = open(copy.path(), &small()).unwrap();
-        let maildrop = store.open(OURS).await.unwrap();
+        let maildrop = store.open(OURS, View::default()).await.unwrap();
         maildrop.listing().get(MessageNumber::new(1).unwrap()).unwrap().id.get()
     };
     let gone = Destroyed { maildrop: OURS.get(), copies: vec![(id, 1)] }.encode().unwrap();
@@ -159,8 +161,13 @@ async fn a_record_in_a_message_is_none() {
         let mut batch = Batch::new(1, start + 16, seed, 0);
         batch.push_plain(Kind::Epoch, &1_u32.to_le_bytes()).unwrap();
         let message = [b"A: 8901234\r\n\r\n  ".as_slice(), batch.octets(), b"\r\n"].concat();
-        let recipients = vec![Recipient { maildrop: OURS, prefix: Vec::new() }];
-        let incoming = Incoming { recipients, form: Form::Wire, utf8: false };
+        let recipients = vec![Recipient::new(OURS, Vec::new())];
+        let incoming = Incoming {
+            recipients,
+            form: Form::Wire,
+            utf8: false,
+            provenance: Provenance::default(),
+        };
         let mut delivery = store.deliver(incoming).await.unwrap();
         delivery.write(&message).unwrap();
         delivery.commit().await.pop().unwrap().unwrap();
@@ -191,7 +198,7 @@ async fn a_flipped_bit_in_the_middle_is_damage_and_the_rest_is_there() {
             let copy = image(folder.path());
             flip(&segments(copy.path())[0], at, bit);
             let store = open(copy.path(), &small()).unwrap();
-            let maildrop = store.open(OURS).await.unwrap();
+            let maildrop = store.open(OURS, View::default()).await.unwrap();
             match store.damage() {
                 [] => {
                     // The body, or padding: it is listed still, and never given out as whole.
@@ -276,7 +283,7 @@ async fn a_damaged_long_body_is_never_given_out_whole() {
             Some(file) => file.unwrap().path(),
             None => segments(folder.path())[0].clone(),
         };
-        let maildrop = store.open(OURS).await.unwrap();
+        let maildrop = store.open(OURS, View::default()).await.unwrap();
         let first = MessageNumber::new(1).unwrap();
         assert!(read(&*maildrop, first).await.unwrap().ends_with(&long));
         for at in [1000, 150_000, 299_990] {
@@ -313,7 +320,7 @@ async fn a_long_message_stays_readable_while_a_snapshot_lists_it() {
     let folder = quick();
     let store = open(folder.path(), &settings).unwrap();
     deliver(&store, &[OURS, OURS], &text(1, 2000)).await.unwrap().pop().unwrap().unwrap();
-    let reader = store.open(OURS).await.unwrap();
+    let reader = store.open(OURS, View::default()).await.unwrap();
     let uidls: Vec<_> = reader.listing().iter().map(|entry| entry.uidl.to_owned()).collect();
     let files = || fs::read_dir(folder.path().join("s00/big")).unwrap().count();
     assert_eq!((uidls.len(), files()), (2, 1), "one body for both");

@@ -13,7 +13,8 @@ use crate::log::front::Front;
 use crate::log::intake::{BigFile, Intake};
 use crate::log::queue::Job;
 use crate::log::shard::Shard;
-use crate::store::{Delivery, Incoming, Pending, Recipient, Stored};
+use crate::pending::Pending;
+use crate::store::{Delivery, Incoming, Recipient, Stored};
 
 /// A message on its way in.
 #[derive(Debug)]
@@ -29,7 +30,7 @@ pub(crate) struct OnItsWay {
 
 impl OnItsWay {
     pub(crate) fn new(front: Arc<Front>, incoming: Incoming) -> Result<Self, StoreError> {
-        let Incoming { recipients, form, utf8 } = incoming;
+        let Incoming { recipients, form, utf8, .. } = incoming;
         let mut by_shard: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (place, recipient) in recipients.iter().enumerate() {
             by_shard.entry(front.shard_number(recipient.maildrop)).or_default().push(place);

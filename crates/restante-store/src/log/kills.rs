@@ -18,6 +18,7 @@ use crate::log::trial::{
 };
 use crate::maildir::scratch::quick;
 use crate::store::Store;
+use crate::view::View;
 
 const OURS: MaildropId = MaildropId::new(1);
 const NOBODY: MaildropId = MaildropId::new(9);
@@ -183,7 +184,7 @@ async fn room_is_given_back_and_what_is_gone_stays_gone() {
     }
     all.extend(contents(&store, OURS).await.unwrap());
     let before = segments(folder.path()).len();
-    let reader = store.open(OURS).await.unwrap();
+    let reader = store.open(OURS, View::default()).await.unwrap();
     // A quarter stays, so that what it is copied to is mostly live, and stays too.
     let kept: Vec<_> = all.iter().step_by(4).cloned().collect();
     let gone: Vec<_> = all.iter().filter(|one| !kept.contains(one)).cloned().collect();

@@ -13,6 +13,7 @@ use crate::log::trial::{
 };
 use crate::maildir::scratch::quick;
 use crate::store::{Maildrop, Store};
+use crate::view::View;
 
 #[derive(Clone, Debug)]
 enum Act {
@@ -99,7 +100,8 @@ impl Life {
             }
             Act::Compact => drop(self.store().compact().await.unwrap()),
             Act::Open(of) => {
-                let snapshot = self.store().open(MaildropId::new(of)).await.unwrap();
+                let snapshot =
+                    self.store().open(MaildropId::new(of), View::default()).await.unwrap();
                 self.sessions.push((snapshot, self.model.get(&of).cloned().unwrap_or_default()));
             }
             Act::Restart => {

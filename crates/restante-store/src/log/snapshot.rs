@@ -12,7 +12,8 @@ use crate::log::front::Front;
 use crate::log::meta::Destroyed;
 use crate::log::queue::Job;
 use crate::log::shard::Shard;
-use crate::store::{Maildrop, Pending, Removed};
+use crate::pending::Pending;
+use crate::store::{Maildrop, Removed};
 
 /// A maildrop as it was at login.
 #[derive(Debug)]

@@ -19,8 +19,10 @@ use crate::log::queue::Job;
 use crate::log::real::RealDisk;
 use crate::log::settings::Settings;
 use crate::log::snapshot::Snapshot;
+use crate::pending::Pending;
 use crate::pool::Pool;
-use crate::store::{Delivery, Incoming, Maildrop, Pending, Promises, Store};
+use crate::store::{Delivery, Incoming, Maildrop, Promises, Store, Usage};
+use crate::view::View;
 
 /// A store that keeps all messages in logs of its own. FORMAT.md says how.
 #[derive(Clone, Debug)]
@@ -100,10 +102,20 @@ impl LogStore {
 
 impl Store for LogStore {
     fn promises(&self) -> Promises {
-        Promises { durable: true, atomic_update: true, shared_with_others: false }
+        Promises {
+            durable: true,
+            atomic_update: true,
+            shared_with_others: false,
+            custody: false,
+            surrogates: false,
+        }
     }
 
-    fn open(&self, maildrop: MaildropId) -> Pending<'_, Result<Box<dyn Maildrop>, StoreError>> {
+    fn open(
+        &self,
+        maildrop: MaildropId,
+        _view: View,
+    ) -> Pending<'_, Result<Box<dyn Maildrop>, StoreError>> {
         Box::pin(async move {
             let front = Arc::clone(&self.front);
             let snapshot = self.front.pool.run(move || Snapshot::open(front, maildrop)).await??;
@@ -115,6 +127,15 @@ impl Store for LogStore {
         Box::pin(async move {
             let delivery = OnItsWay::new(Arc::clone(&self.front), incoming)?;
             Ok(Box::new(delivery) as Box<dyn Delivery>)
+        })
+    }
+
+    fn usage(&self, maildrop: MaildropId) -> Pending<'_, Result<Usage, StoreError>> {
+        Box::pin(async move {
+            let maildrop = self.open(maildrop, View::default()).await?;
+            let listing = maildrop.listing();
+            let messages = u64::try_from(listing.len()).unwrap_or(u64::MAX);
+            Ok(Usage { messages, octets: listing.total().get() })
         })
     }
 

@@ -12,7 +12,9 @@ use crate::error::StoreError;
 use crate::log::settings::Settings;
 use crate::log::store::LogStore;
 use crate::maildir::scratch::quick;
+use crate::store::Provenance;
 use crate::store::{Incoming, Maildrop, Recipient, Store, Stored};
+use crate::view::View;
 
 /// Small enough for a folder in memory.
 pub(crate) fn small() -> Settings {
@@ -109,11 +111,10 @@ pub(crate) async fn deliver(
     to: &[MaildropId],
     text: &str,
 ) -> Result<Vec<Result<Stored, StoreError>>, StoreError> {
-    let recipients = to
-        .iter()
-        .map(|maildrop| Recipient { maildrop: *maildrop, prefix: prefix(*maildrop).into() })
-        .collect();
-    let incoming = Incoming { recipients, form: Form::Text, utf8: false };
+    let recipients =
+        to.iter().map(|maildrop| Recipient::new(*maildrop, prefix(*maildrop).into())).collect();
+    let incoming =
+        Incoming { recipients, form: Form::Text, utf8: false, provenance: Provenance::default() };
     let mut delivery = store.deliver(incoming).await?;
     for piece in text.as_bytes().chunks(1000) {
         delivery.write(piece)?;
@@ -131,7 +132,7 @@ pub(crate) async fn contents(
     store: &LogStore,
     maildrop: MaildropId,
 ) -> Result<Vec<(String, String)>, StoreError> {
-    let maildrop = store.open(maildrop).await?;
+    let maildrop = store.open(maildrop, View::default()).await?;
     read_all(&*maildrop).await
 }
 
@@ -170,7 +171,7 @@ pub(crate) async fn remove(
     maildrop: MaildropId,
     uidls: &[String],
 ) -> Result<usize, StoreError> {
-    let mut snapshot = store.open(maildrop).await?;
+    let mut snapshot = store.open(maildrop, View::default()).await?;
     let numbers: Vec<_> = snapshot
         .listing()
         .iter()

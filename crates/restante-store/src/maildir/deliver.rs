@@ -12,8 +12,9 @@ use crate::maildir::folders::Folders;
 use crate::maildir::ground::Ground;
 use crate::maildir::measure::Measured;
 use crate::maildir::names::{Identity, delivered};
+use crate::pending::Pending;
 use crate::pool::Pool;
-use crate::store::{Delivery, Incoming, Pending, Recipient, Stored};
+use crate::store::{Delivery, Incoming, Recipient, Stored};
 
 /// A message on its way into some maildrops.
 #[derive(Debug)]
@@ -26,7 +27,7 @@ pub(crate) struct OnItsWay {
 
 impl OnItsWay {
     pub(crate) fn new(ground: Arc<Ground>, incoming: Incoming) -> Self {
-        let Incoming { recipients, form, utf8 } = incoming;
+        let Incoming { recipients, form, utf8, .. } = incoming;
         let content = Content::new(form, ground.settings.spool_octets_min);
         Self { ground, recipients, utf8, content }
     }

@@ -16,7 +16,9 @@ use crate::error::StoreError;
 use crate::maildir::scratch::quick;
 use crate::maildir::settings::Settings;
 use crate::maildir::store::MaildirStore;
+use crate::store::Provenance;
 use crate::store::{Incoming, Maildrop, Recipient, Store, Stored};
+use crate::view::View;
 
 const OURS: MaildropId = MaildropId::new(1);
 const SECOND: MaildropId = MaildropId::new(2);
@@ -52,12 +54,12 @@ async fn deliver(
     to: &[MaildropId],
     text: &str,
 ) -> Vec<Result<Stored, StoreError>> {
-    let recipient = |maildrop: &MaildropId| Recipient {
-        maildrop: *maildrop,
-        prefix: format!("Delivered-To: {maildrop}\r\n").into(),
+    let recipient = |maildrop: &MaildropId| {
+        Recipient::new(*maildrop, format!("Delivered-To: {maildrop}\r\n").into())
     };
     let recipients: Vec<_> = to.iter().map(recipient).collect();
-    let incoming = Incoming { recipients, form: Form::Text, utf8: false };
+    let incoming =
+        Incoming { recipients, form: Form::Text, utf8: false, provenance: Provenance::default() };
     let mut delivery = store.deliver(incoming).await.unwrap();
     for piece in text.as_bytes().chunks(50) {
         if let Err(fault) = delivery.write(piece) {
@@ -84,7 +86,7 @@ async fn read_all(maildrop: &dyn Maildrop) -> Result<Vec<(String, String)>, Stor
 
 /// What a maildrop holds, seen by a store on a sound disk.
 async fn held(root: &Path, maildrop: MaildropId) -> Vec<(String, String)> {
-    read_all(&*open(root).open(maildrop).await.unwrap()).await.unwrap()
+    read_all(&*open(root).open(maildrop, View::default()).await.unwrap()).await.unwrap()
 }
 
 fn long(number: usize) -> String {
@@ -201,10 +203,10 @@ async fn a_session_survives_the_failure_of_any_call() {
 /// that they are removed.
 async fn session(disk: Disk, root: &Path) -> bool {
     let Ok(store) = MaildirStore::open_on(disk, root, settings()) else { return false };
-    let Ok(mut maildrop) = store.open(OURS).await else { return false };
+    let Ok(mut maildrop) = store.open(OURS, View::default()).await else { return false };
     // P-056: all, or an error.
     assert_eq!(maildrop.listing().len(), 4, "a short listing");
-    let other = store.open(OURS).await;
+    let other = store.open(OURS, View::default()).await;
     for entry in maildrop.listing().iter() {
         let Ok(mut body) = maildrop.read(entry.number).await else { continue };
         let mut text = Vec::new();
@@ -241,12 +243,12 @@ async fn a_read_only_disk_can_be_read() {
     let mut seen = Vec::new();
     for _ in 0..2 {
         let store = MaildirStore::open_on(read_only(), root, settings()).unwrap();
-        let maildrop = store.open(OURS).await.unwrap();
+        let maildrop = store.open(OURS, View::default()).await.unwrap();
         seen.push(read_all(&*maildrop).await.unwrap());
         let refused = deliver(&store, &[OURS], &long(3)).await;
         assert!(refused[0].is_err());
         drop(maildrop);
-        let mut maildrop = store.open(OURS).await.unwrap();
+        let mut maildrop = store.open(OURS, View::default()).await.unwrap();
         assert!(maildrop.commit(&[MessageNumber::new(1).unwrap()]).await.is_err());
     }
     seen.push(held(root, OURS).await);
@@ -275,7 +277,7 @@ async fn an_unreadable_message_takes_no_other_with_it() {
         }
     }));
     let store = MaildirStore::open_on(disk, root, settings()).unwrap();
-    let maildrop = store.open(OURS).await.unwrap();
+    let maildrop = store.open(OURS, View::default()).await.unwrap();
     // The list was opened first (and was missing), then the three messages.
     assert_eq!(maildrop.listing().len(), 3);
     let second = MessageNumber::new(2).unwrap();
@@ -285,7 +287,7 @@ async fn an_unreadable_message_takes_no_other_with_it() {
     assert!(matches!(refused, Err(StoreError::Disk { .. })));
     closed.store(0, Ordering::Relaxed);
     // The next login measures it.
-    let again = store.open(OURS).await.unwrap();
+    let again = store.open(OURS, View::default()).await.unwrap();
     assert_eq!(read_all(&*again).await.unwrap().len(), 3);
 }
 
@@ -323,7 +325,7 @@ async fn what_is_acknowledged_was_synced_before() {
         ["make a file", "write to a file", "write to a file", "sync", "rename a file", "sync"],
         "the file is synced before it is visible, its name before the answer"
     );
-    let mut maildrop = store.open(OURS).await.unwrap();
+    let mut maildrop = store.open(OURS, View::default()).await.unwrap();
     assert_eq!(
         changing(&calls),
         ["remove a file", "make a file", "write to a file", "sync", "rename a file", "sync"],
@@ -331,7 +333,7 @@ async fn what_is_acknowledged_was_synced_before() {
     );
     deliver(&store, &[OURS], &long(2)).await;
     changing(&calls);
-    let third = store.open(OURS).await.unwrap();
+    let third = store.open(OURS, View::default()).await.unwrap();
     assert_eq!(changing(&calls), ["write to a file", "sync"], "one line is appended");
     drop(third);
     let marked = [1, 2].map(|number| MessageNumber::new(number).unwrap());
@@ -350,7 +352,7 @@ fn a_warm_message_is_read_without_another_thread() {
     let maildrop = runtime.block_on(async {
         let store = open(folder.path());
         assert!(deliver(&store, &[OURS], &long(0)).await[0].is_ok());
-        store.open(OURS).await.unwrap()
+        store.open(OURS, View::default()).await.unwrap()
     });
     drop(runtime);
     // There is no runtime now, and so no thread to be had.

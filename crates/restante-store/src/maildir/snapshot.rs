@@ -18,7 +18,8 @@ use crate::maildir::folders::{Folders, REMOVED, sweep};
 use crate::maildir::ground::Ground;
 use crate::maildir::measure::{Stamp, measure};
 use crate::maildir::names::Identity;
-use crate::store::{Maildrop, Pending, Removed};
+use crate::pending::Pending;
+use crate::store::{Maildrop, Removed};
 
 /// A snapshot. It holds its folders open, so nothing is looked up by a path again.
 #[derive(Debug)]

@@ -13,7 +13,9 @@ use crate::maildir::ground::Ground;
 use crate::maildir::removal;
 use crate::maildir::settings::Settings;
 use crate::maildir::snapshot::Snapshot;
-use crate::store::{Delivery, Incoming, Maildrop, Pending, Promises, Store};
+use crate::pending::Pending;
+use crate::store::{Delivery, Incoming, Maildrop, Promises, Store, Usage};
+use crate::view::View;
 
 /// A store that keeps each maildrop in a Maildir of its own: `<root>/<maildrop id>`.
 #[derive(Clone, Debug)]
@@ -36,10 +38,20 @@ impl MaildirStore {
 impl Store for MaildirStore {
     fn promises(&self) -> Promises {
         // rulings 18: a Maildir removes file by file.
-        Promises { durable: true, atomic_update: false, shared_with_others: true }
+        Promises {
+            durable: true,
+            atomic_update: false,
+            shared_with_others: true,
+            custody: false,
+            surrogates: false,
+        }
     }
 
-    fn open(&self, maildrop: MaildropId) -> Pending<'_, Result<Box<dyn Maildrop>, StoreError>> {
+    fn open(
+        &self,
+        maildrop: MaildropId,
+        _view: View,
+    ) -> Pending<'_, Result<Box<dyn Maildrop>, StoreError>> {
         Box::pin(async move {
             let snapshot = Snapshot::open(Arc::clone(&self.ground), maildrop).await?;
             Ok(Box::new(snapshot) as Box<dyn Maildrop>)
@@ -49,6 +61,15 @@ impl Store for MaildirStore {
     fn deliver(&self, incoming: Incoming) -> Pending<'_, Result<Box<dyn Delivery>, StoreError>> {
         let delivery = OnItsWay::new(Arc::clone(&self.ground), incoming);
         Box::pin(async move { Ok(Box::new(delivery) as Box<dyn Delivery>) })
+    }
+
+    fn usage(&self, maildrop: MaildropId) -> Pending<'_, Result<Usage, StoreError>> {
+        Box::pin(async move {
+            let maildrop = self.open(maildrop, View::default()).await?;
+            let listing = maildrop.listing();
+            let messages = u64::try_from(listing.len()).unwrap_or(u64::MAX);
+            Ok(Usage { messages, octets: listing.total().get() })
+        })
     }
 
     fn remove(&self, maildrop: MaildropId) -> Pending<'_, Result<(), StoreError>> {

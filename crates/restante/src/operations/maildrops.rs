@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use mail_wire::dot::Unstuffer;
 use mail_wire::{Form, MaildropId, MessageNumber};
 use restante_directory::{AccountRecord, Filter, Manage, Page};
-use restante_store::{Body, Maildrop, Pending, Progress, Store, StoreError};
+use restante_store::{Body, Maildrop, Pending, Progress, Store, StoreError, View};
 
 use crate::operations::answer::{MaildropTotals, Piece, Row, Snapshot, Totals};
 use crate::operations::arrival::{Arrival, HEADER_OCTETS_MAX};
@@ -56,7 +56,7 @@ impl Maildrops {
 
     /// One maildrop that cannot be read is said to be so, and hinders no other.
     async fn total(&self, account: Option<String>, maildrop: u64) -> MaildropTotals {
-        match self.store.open(MaildropId::new(maildrop)).await {
+        match self.store.open(MaildropId::new(maildrop), View::default()).await {
             Ok(opened) => {
                 let totals = Some(totals(opened.as_ref()));
                 MaildropTotals { account, maildrop, totals, problem: None }
@@ -79,7 +79,7 @@ impl Maildrops {
                 (None, maildrop)
             }
         };
-        let opened = self.store.open(MaildropId::new(maildrop)).await?;
+        let opened = self.store.open(MaildropId::new(maildrop), View::default()).await?;
         let totals = totals(opened.as_ref());
         Ok(Snapshot { snapshot: self.snapshots.hold(opened), account, maildrop, totals })
     }
