@@ -44,7 +44,11 @@ pub(crate) enum Links {
 
 /// Whether a file that is opened may, or must, be there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Existence {
+#[cfg_attr(
+    not(feature = "simulation"),
+    expect(unreachable_pub, reason = "the simulator brings a disk of its own")
+)]
+pub enum Existence {
     /// It must be there.
     Old,
     /// It must not.

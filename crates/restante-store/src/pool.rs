@@ -16,6 +16,9 @@ pub(crate) struct Pool {
     places: Semaphore,
     /// One for each piece of work that runs.
     threads: Semaphore,
+    /// There is nobody else: the work is done where it is asked for.
+    #[cfg(feature = "simulation")]
+    is_inline: bool,
 }
 
 impl Pool {
@@ -24,7 +27,15 @@ impl Pool {
         Self {
             places: Semaphore::const_new(threads.saturating_add(queue_max)),
             threads: Semaphore::const_new(threads),
+            #[cfg(feature = "simulation")]
+            is_inline: false,
         }
+    }
+
+    /// One without threads: all is done where it is asked for.
+    #[cfg(feature = "simulation")]
+    pub(crate) const fn inline() -> Self {
+        Self { is_inline: true, ..Self::new(1, 1) }
     }
 
     /// Does the work on a thread that may block. When too much waits already, it is refused at
@@ -36,6 +47,10 @@ impl Pool {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, StoreError> {
+        #[cfg(feature = "simulation")]
+        if self.is_inline {
+            return Ok(work());
+        }
         let _place = self.places.try_acquire().map_err(|_| StoreError::Unavailable)?;
         let _thread = self.threads.acquire().await.map_err(|_| StoreError::Unavailable)?;
         task::spawn_blocking(work).await.map_err(|fault| StoreError::Disk {

@@ -11,7 +11,11 @@ use crate::disk::Existence;
 ///
 /// Nothing is durable before it was synced: content by [`DiskFile::sync`], names by
 /// [`Disk::sync_dir`].
-pub(crate) trait Disk: Send + Sync + fmt::Debug + 'static {
+#[cfg_attr(
+    not(feature = "simulation"),
+    expect(unreachable_pub, reason = "the simulator brings a disk of its own")
+)]
+pub trait Disk: Send + Sync + fmt::Debug + 'static {
     /// Opens a file to read and write it.
     fn open(&self, path: &str, existence: Existence) -> io::Result<Arc<dyn DiskFile>>;
 
@@ -45,10 +49,22 @@ pub(crate) trait Disk: Send + Sync + fmt::Debug + 'static {
 }
 
 /// A lock that lives as long as this.
-pub(crate) trait Lock: Send + Sync + fmt::Debug {}
+#[cfg_attr(
+    not(feature = "simulation"),
+    expect(unreachable_pub, reason = "the simulator brings a disk of its own")
+)]
+pub trait Lock: Send + Sync + fmt::Debug {}
 
 /// An open file. A file without a name ends with its last handle.
-pub(crate) trait DiskFile: Send + Sync + fmt::Debug {
+#[cfg_attr(
+    not(feature = "simulation"),
+    expect(unreachable_pub, reason = "the simulator brings a disk of its own")
+)]
+#[cfg_attr(
+    feature = "simulation",
+    expect(clippy::len_without_is_empty, reason = "nobody asks whether a file is empty")
+)]
+pub trait DiskFile: Send + Sync + fmt::Debug {
     /// Reads octets from this place on; 0 at the end of the file.
     fn read_at(&self, octets: &mut [u8], at: u64) -> io::Result<usize>;
 

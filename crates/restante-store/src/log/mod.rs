@@ -60,6 +60,8 @@ mod scan;
 mod segments;
 mod settings;
 mod shard;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 mod snapshot;
 mod snapshots;
 mod store;

@@ -1,14 +1,14 @@
 //! What the log says and the index does not know yet, in memory.
 
+use std::collections::BTreeSet;
 use std::collections::btree_map::{BTreeMap, Entry as Place};
-use std::collections::{BTreeSet, HashMap};
 
 use crate::log::entry::Entry;
 
 /// Changes to maildrops since the index was brought up to date.
 #[derive(Debug, Default)]
 pub(crate) struct Overlay {
-    maildrops: HashMap<u64, BTreeMap<u64, Change>>,
+    maildrops: BTreeMap<u64, BTreeMap<u64, Change>>,
     /// Of each record whose body has a file of its own: the file.
     bigs: BTreeMap<(u32, u32), u64>,
     /// Segments that copies were made from.

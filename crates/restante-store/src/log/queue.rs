@@ -100,6 +100,24 @@ impl Queue {
         }
     }
 
+    /// Takes what is there, so many jobs at most, without waiting.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn take_now(&self, jobs_max: usize) -> Vec<Job> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = jobs_max.min(state.jobs.len());
+        let taken: Vec<Job> = state.jobs.drain(..count).collect();
+        let octets = taken.iter().map(Job::size).fold(0, u64::saturating_add);
+        state.octets = state.octets.saturating_sub(octets);
+        state.is_nudged = false;
+        taken
+    }
+
+    /// How many jobs wait.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn waiting(&self) -> usize {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).jobs.len()
+    }
+
     /// The writer shall look around.
     pub(crate) fn nudge(&self) {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).is_nudged = true;

@@ -19,6 +19,7 @@ use crate::log::queue::Job;
 use crate::log::real::RealDisk;
 use crate::log::settings::Settings;
 use crate::log::snapshot::Snapshot;
+use crate::log::writer::Writer;
 use crate::pending::Pending;
 use crate::pool::Pool;
 use crate::store::{Delivery, Incoming, Maildrop, Promises, Store, Usage};
@@ -62,18 +63,33 @@ impl LogStore {
         name: &str,
         settings: &Settings,
     ) -> Result<Self, StoreError> {
-        let (writers, damage) = opening::open(disk, name, settings)?;
-        let front = Arc::new(Front {
-            shards: writers.iter().map(|writer| Arc::clone(writer.shard())).collect(),
-            pool: Pool::new(THREADS, QUEUE_MAX),
-        });
+        let (store, writers) = Self::assemble(disk, name, settings, Pool::new(THREADS, QUEUE_MAX))?;
         for writer in writers {
             thread::Builder::new()
                 .name(format!("log {}", writer.shard().folder))
                 .spawn(move || writer.run())
                 .map_err(|fault| StoreError::disk("start a writer", fault))?;
         }
-        Ok(Self { front, damage: damage.into() })
+        Ok(store)
+    }
+
+    /// The store, and its writers, which do not run yet.
+    pub(crate) fn assemble(
+        disk: &Arc<dyn Disk>,
+        name: &str,
+        settings: &Settings,
+        pool: Pool,
+    ) -> Result<(Self, Vec<Writer>), StoreError> {
+        let (writers, damage) = opening::open(disk, name, settings)?;
+        let shards = writers.iter().map(|writer| Arc::clone(writer.shard())).collect();
+        let front = Arc::new(Front { shards, pool });
+        Ok((Self { front, damage: damage.into() }, writers))
+    }
+
+    /// What the parts share.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn front(&self) -> &Front {
+        &self.front
     }
 
     /// Gives room back: segments of which little is live are copied on, and given up. They are

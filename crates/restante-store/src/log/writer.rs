@@ -59,33 +59,48 @@ impl Writer {
     /// Works until the queue is closed and empty.
     pub(crate) fn run(mut self) {
         let _abandon = Abandon(Arc::clone(&self.shard));
+        self.begin();
+        while let Some(jobs) = self.shard.queue.take() {
+            self.work(jobs);
+        }
+        self.end();
+    }
+
+    /// What it does before anything is asked of it.
+    pub(crate) fn begin(&mut self) {
         if self.changes() > 0 {
             self.checkpoint();
         }
-        while let Some(jobs) = self.shard.queue.take() {
-            let mut together = Vec::with_capacity(jobs.len());
-            for job in jobs {
-                // What came before these must be known for them.
-                match job {
-                    Job::Remove(maildrop, answer) => {
-                        self.commit(std::mem::take(&mut together));
-                        let _ = answer.send(self.remove(maildrop));
-                    }
-                    Job::Compact(answer) => {
-                        self.commit(std::mem::take(&mut together));
-                        let _ = answer.send(self.compact());
-                    }
-                    job => together.push(job),
+    }
+
+    /// Does these jobs, and what is due.
+    pub(crate) fn work(&mut self, jobs: Vec<Job>) {
+        let mut together = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            // What came before these must be known for them.
+            match job {
+                Job::Remove(maildrop, answer) => {
+                    self.commit(std::mem::take(&mut together));
+                    let _ = answer.send(self.remove(maildrop));
                 }
+                Job::Compact(answer) => {
+                    self.commit(std::mem::take(&mut together));
+                    let _ = answer.send(self.compact());
+                }
+                job => together.push(job),
             }
-            self.commit(together);
-            if self.changes() >= self.changes_max
-                || self.octets >= self.shard.settings.checkpoint_octets
-            {
-                self.checkpoint();
-            }
-            self.bury();
         }
+        self.commit(together);
+        if self.changes() >= self.changes_max
+            || self.octets >= self.shard.settings.checkpoint_octets
+        {
+            self.checkpoint();
+        }
+        self.bury();
+    }
+
+    /// What it does when nothing is asked of it any more.
+    pub(crate) fn end(&mut self) {
         self.tail.seal();
         if self.changes() > 0 || self.shard.index.applied() != self.tail.position() {
             self.checkpoint();
@@ -252,7 +267,7 @@ impl Writer {
 
     /// Brings the index up to date. If that fails, what it does not know stays in memory, and
     /// it is tried again later.
-    fn checkpoint(&mut self) {
+    pub(crate) fn checkpoint(&mut self) {
         self.octets = 0;
         let shard = &self.shard;
         let folded = {
