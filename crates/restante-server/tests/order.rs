@@ -96,6 +96,14 @@ impl Maildrop for Open {
         self.inner.listing()
     }
 
+    fn refresh(&mut self) -> Pending<'_, Result<usize, StoreError>> {
+        self.inner.refresh()
+    }
+
+    fn arrival(&mut self) -> Pending<'_, ()> {
+        self.inner.arrival()
+    }
+
     fn read(&self, number: MessageNumber) -> Pending<'_, Result<Body, StoreError>> {
         let (door, found) = (Arc::clone(&self.read), self.inner.read(number));
         Box::pin(async move {

@@ -140,6 +140,14 @@ impl Maildrop for Open {
         &self.listing
     }
 
+    fn refresh(&mut self) -> Pending<'_, Result<usize, StoreError>> {
+        Box::pin(async { Ok(0) })
+    }
+
+    fn arrival(&mut self) -> Pending<'_, ()> {
+        Box::pin(std::future::pending())
+    }
+
     fn read(&self, number: MessageNumber) -> Pending<'_, Result<Body, StoreError>> {
         let scene = self.messages[number.index()].clone();
         let panics = self.faults.panic_in_read;

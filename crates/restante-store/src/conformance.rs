@@ -3,6 +3,7 @@
 //! A backend says how a store is made and opened again, and [`all`] answers which promises it
 //! breaks. Only what [`crate::Store::promises`] says is asked for.
 
+mod arriving;
 mod corpus;
 mod factory;
 mod mail;
@@ -15,7 +16,7 @@ pub use factory::{Broken, Factory};
 /// Tests all promises, each on a fresh store, and answers with those that are broken.
 pub async fn all(factory: &dyn Factory) -> Vec<Broken> {
     let mut broken = Vec::new();
-    let tests = [writing::TESTS, reading::TESTS, removing::TESTS];
+    let tests = [writing::TESTS, reading::TESTS, removing::TESTS, arriving::TESTS];
     for (promise, test) in tests.into_iter().flatten() {
         if let Err(seen) = test(factory).await {
             broken.push(Broken { promise, seen });

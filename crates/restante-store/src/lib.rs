@@ -19,6 +19,7 @@
     )
 )]
 
+mod arrivals;
 mod body;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;

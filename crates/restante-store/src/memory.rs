@@ -1,6 +1,6 @@
 //! The reference model: a store in memory, simple enough to be obviously right.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,6 +9,7 @@ use mail_wire::{
     Form, Listing, ListingBuilder, MaildropId, MessageId, MessageNumber, Octets, Uidl,
 };
 
+use crate::arrivals::Arrivals;
 use crate::body::Body;
 use crate::error::StoreError;
 use crate::pending::Pending;
@@ -25,6 +26,7 @@ struct Shared {
     /// What tells the unique-ids of this store from those of the last one.
     tag: u32,
     maildrops: Mutex<Maildrops>,
+    arrivals: Arrivals,
 }
 
 #[derive(Default)]
@@ -52,7 +54,13 @@ impl MemoryStore {
         // The standard library's hasher is seeded at random: all the chance that is needed.
         #[expect(clippy::cast_possible_truncation, reason = "any 32 of its bits will do")]
         let tag = RandomState::new().build_hasher().finish() as u32;
-        Self { shared: Arc::new(Shared { tag, maildrops: Mutex::default() }) }
+        Self {
+            shared: Arc::new(Shared {
+                tag,
+                maildrops: Mutex::default(),
+                arrivals: Arrivals::default(),
+            }),
+        }
     }
 }
 
@@ -65,6 +73,11 @@ impl Default for MemoryStore {
 impl Shared {
     fn with<T>(&self, work: impl FnOnce(&mut Maildrops) -> T) -> T {
         work(&mut self.maildrops.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What a maildrop shows to this view now.
+    fn shown(&self, maildrop: MaildropId, _view: &View) -> Vec<Arc<Message>> {
+        self.with(|all| all.messages.entry(maildrop).or_default().clone())
     }
 }
 
@@ -82,20 +95,22 @@ impl Store for MemoryStore {
     fn open(
         &self,
         maildrop: MaildropId,
-        _view: View,
+        view: View,
     ) -> Pending<'_, Result<Box<dyn Maildrop>, StoreError>> {
         Box::pin(async move {
-            let messages =
-                self.shared.with(|all| all.messages.entry(maildrop).or_default().clone());
-            let mut listing = ListingBuilder::with_capacity(messages.len());
-            for message in &messages {
-                listing
-                    .push(message.id, message.octets(), &message.uidl, message.utf8)
-                    .map_err(|full| StoreError::Damaged { detail: full.to_string() })?;
-            }
-            let listing = Arc::new(listing.finish());
             let shared = Arc::clone(&self.shared);
-            Ok(Box::new(Snapshot { shared, maildrop, messages, listing }) as Box<dyn Maildrop>)
+            // Before the listing: rather looked at once too often.
+            let seen = shared.arrivals.count(maildrop);
+            let mut snapshot = Snapshot {
+                shared,
+                maildrop,
+                view,
+                seen,
+                messages: Vec::new(),
+                listing: Arc::default(),
+            };
+            snapshot.append(self.shared.shown(maildrop, &snapshot.view))?;
+            Ok(Box::new(snapshot) as Box<dyn Maildrop>)
         })
     }
 
@@ -128,11 +143,35 @@ impl Store for MemoryStore {
 struct Snapshot {
     shared: Arc<Shared>,
     maildrop: MaildropId,
+    view: View,
+    /// What stood on the count of arrivals when it was last listed.
+    seen: u64,
     messages: Vec<Arc<Message>>,
     listing: Arc<Listing>,
 }
 
 impl Snapshot {
+    /// Lists these behind what is listed.
+    fn append(&mut self, messages: Vec<Arc<Message>>) -> Result<(), StoreError> {
+        let mut listing = ListingBuilder::after(Listing::clone(&self.listing));
+        for message in &messages {
+            listing
+                .push(message.id, message.octets(), &message.uidl, message.utf8)
+                .map_err(|full| StoreError::Damaged { detail: full.to_string() })?;
+        }
+        self.listing = Arc::new(listing.finish());
+        self.messages.extend(messages);
+        Ok(())
+    }
+
+    /// What is shown now and not listed here.
+    fn unlisted(&self) -> Vec<Arc<Message>> {
+        let listed: HashSet<MessageId> = self.messages.iter().map(|message| message.id).collect();
+        let mut shown = self.shared.shown(self.maildrop, &self.view);
+        shown.retain(|message| !listed.contains(&message.id));
+        shown
+    }
+
     fn message(&self, number: MessageNumber) -> Result<&Arc<Message>, StoreError> {
         self.messages
             .get(number.index())
@@ -143,6 +182,28 @@ impl Snapshot {
 impl Maildrop for Snapshot {
     fn listing(&self) -> &Arc<Listing> {
         &self.listing
+    }
+
+    fn refresh(&mut self) -> Pending<'_, Result<usize, StoreError>> {
+        Box::pin(async move {
+            self.seen = self.shared.arrivals.count(self.maildrop);
+            let new = self.unlisted();
+            let added = new.len();
+            self.append(new)?;
+            Ok(added)
+        })
+    }
+
+    fn arrival(&mut self) -> Pending<'_, ()> {
+        Box::pin(async move {
+            loop {
+                let count = self.shared.arrivals.after(self.maildrop, self.seen).await;
+                if !self.unlisted().is_empty() {
+                    return;
+                }
+                self.seen = count;
+            }
+        })
     }
 
     fn read(&self, number: MessageNumber) -> Pending<'_, Result<Body, StoreError>> {
@@ -189,7 +250,9 @@ impl Delivery for OnItsWay {
             let OnItsWay { shared, incoming, body } = *self;
             let body = text_of(body, incoming.form);
             let utf8 = incoming.utf8;
-            shared.with(|all| {
+            let maildrops: Vec<MaildropId> =
+                incoming.recipients.iter().map(|recipient| recipient.maildrop).collect();
+            let outcomes = shared.with(|all| {
                 let recipients = incoming.recipients.into_iter();
                 recipients
                     .map(|recipient| {
@@ -206,7 +269,9 @@ impl Delivery for OnItsWay {
                         Ok(Stored { id, uidl, octets })
                     })
                     .collect()
-            })
+            });
+            shared.arrivals.announce(maildrops);
+            outcomes
         })
     }
 }

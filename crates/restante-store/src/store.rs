@@ -141,14 +141,11 @@ pub trait Maildrop: Send {
 
     /// Lists what has arrived since, behind what is listed: numbers stay (`rulings` 20,
     /// XREFRESH). Answers how many were added.
-    fn refresh(&mut self) -> Pending<'_, Result<usize, StoreError>> {
-        Box::pin(async { Err(StoreError::Unavailable) })
-    }
+    fn refresh(&mut self) -> Pending<'_, Result<usize, StoreError>>;
 
     /// Waits until something may have arrived since it was listed; at once, if it has already.
-    fn arrival(&mut self) -> Pending<'_, ()> {
-        Box::pin(std::future::pending())
-    }
+    /// May be dropped at any time.
+    fn arrival(&mut self) -> Pending<'_, ()>;
 
     /// The message, which stays readable for as long as this snapshot lives wherever that is
     /// possible. The octets, unstuffed, are as many as the listing says.

@@ -131,6 +131,32 @@ async fn files_of_any_kind_are_sent_with_crlf_and_their_true_size() {
     }
 }
 
+// rulings 20, XWAIT and XREFRESH: what another program delivers, which tells nobody
+#[tokio::test]
+async fn what_another_program_delivers_is_an_arrival() {
+    let place = Place::with(&[("cur/1700000001.M1P1.host:2,", MESSAGE)]);
+    let settings = Settings { look_every: Duration::from_millis(10), ..Settings::default() };
+    let store = MaildirStore::open(&place.root(), settings).unwrap();
+    let mut maildrop = open(&store).await;
+    for arrived in 2..5 {
+        tokio::select! {
+            biased;
+            () = maildrop.arrival() => panic!("nothing has arrived"),
+            () = std::future::ready(()) => {}
+        }
+        let name = format!("170000000{arrived}.M1P1.host");
+        fs::write(place.path(&format!("tmp/{name}")), MESSAGE).unwrap();
+        fs::rename(place.path(&format!("tmp/{name}")), place.path(&format!("new/{name}"))).unwrap();
+        maildrop.arrival().await;
+        assert_eq!(maildrop.refresh().await.unwrap(), 1);
+        assert_eq!(read(&*maildrop, arrived).await.unwrap(), MESSAGE_SENT);
+        // A message that is only moved is none that arrives.
+        fs::rename(place.path(&format!("new/{name}")), place.path(&format!("cur/{name}:2,S")))
+            .unwrap();
+        assert_eq!(maildrop.refresh().await.unwrap(), 0);
+    }
+}
+
 // P-220, P-221: what other programs find of ours
 #[tokio::test]
 async fn a_delivery_stands_in_new_with_lf_and_true_sizes_in_its_name() {

@@ -1,6 +1,7 @@
 //! A message on its way into the log of one shard.
 
 use bytes::Bytes;
+use mail_wire::MaildropId;
 
 use crate::error::StoreError;
 use crate::log::meta::{RecipientRow, Recipients};
@@ -32,6 +33,8 @@ pub(crate) struct Addition {
     pub(crate) body: Bytes,
     /// The ids it was given last.
     pub(crate) ids: Vec<u64>,
+    /// Whose it is.
+    pub(crate) maildrops: Vec<MaildropId>,
 }
 
 impl Addition {
@@ -67,7 +70,8 @@ impl Addition {
             meta_crc: 0,
             body_crc: content.crc,
         };
-        Ok(Self { head, meta, body: content.wire.clone(), ids: Vec::new() })
+        let maildrops = recipients.iter().map(|recipient| recipient.maildrop).collect();
+        Ok(Self { head, meta, body: content.wire.clone(), ids: Vec::new(), maildrops })
     }
 
     /// How many octets the record has.

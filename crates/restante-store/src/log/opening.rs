@@ -5,6 +5,7 @@ use std::io;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, RwLock};
 
+use crate::arrivals::Arrivals;
 use crate::error::StoreError;
 use crate::log::damage::Damage;
 use crate::log::disk::{Disk, Lock};
@@ -95,6 +96,7 @@ fn writer(
         queue: Queue::new(settings.queue_octets_max),
         snapshots: Snapshots::default(),
         moves: AtomicU64::new(0),
+        arrivals: Arrivals::default(),
         _lock: Arc::clone(lock),
     });
     // The first segment of this start says in its header of which epoch it is.

@@ -6,6 +6,7 @@ use std::time::UNIX_EPOCH;
 
 use mail_wire::Uidl;
 
+use crate::arrivals::Arrivals;
 use crate::body::{Body, Wait};
 use crate::error::StoreError;
 use crate::log::disk::{Disk, Lock};
@@ -38,6 +39,8 @@ pub(crate) struct Shard {
     pub(crate) snapshots: Snapshots,
     /// How often messages were moved: what was listed before may stand elsewhere by now.
     pub(crate) moves: AtomicU64,
+    /// Who waits for mail.
+    pub(crate) arrivals: Arrivals,
     /// The store is locked for as long as anything of it is in use.
     pub(crate) _lock: Arc<dyn Lock>,
 }

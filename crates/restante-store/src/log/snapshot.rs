@@ -21,8 +21,10 @@ pub(crate) struct Snapshot {
     front: Arc<Front>,
     began: Began,
     maildrop: MaildropId,
-    /// How often messages had been moved when this was listed.
+    /// How often messages had been moved when this was first listed.
     moves: u64,
+    /// What stood on the count of arrivals when it was last listed.
+    seen: u64,
     listing: Arc<Listing>,
     /// Where the messages are, in the order of the listing.
     rows: Vec<Row>,
@@ -60,18 +62,29 @@ impl Snapshot {
         let shard = &began.shard;
         // Before the listing: rather looked up once too often.
         let moves = shard.moves.load(Ordering::Acquire);
+        let seen = shard.arrivals.count(maildrop);
         let entries = shard.entries(maildrop.get())?;
         let mut listing = ListingBuilder::with_capacity(entries.len());
-        let mut rows = Vec::with_capacity(entries.len());
-        for entry in &entries {
-            let Entry { id, octets, segment, place, recipient, flags } = *entry;
-            let uidl = shard.uidl(maildrop.get(), entry)?;
-            listing
-                .push(MessageId::new(id), Octets::new(octets), &uidl, flags & UTF8 != 0)
-                .map_err(|full| StoreError::Damaged { detail: full.to_string() })?;
-            rows.push(Row { segment, place, recipient, flags });
-        }
-        Ok(Self { front, began, maildrop, moves, listing: Arc::new(listing.finish()), rows })
+        let rows = list(shard, maildrop, &entries, &mut listing)?;
+        let listing = Arc::new(listing.finish());
+        Ok(Self { front, began, maildrop, moves, seen, listing, rows })
+    }
+
+    /// What is there now and not listed here, in delivery order.
+    async fn unlisted(&self) -> Result<Vec<Entry>, StoreError> {
+        let (shard, maildrop) = (Arc::clone(&self.began.shard), self.maildrop.get());
+        let listing = Arc::clone(&self.listing);
+        self.front
+            .pool
+            .run(move || {
+                let mut listed: Vec<u64> = listing.iter().map(|entry| entry.id.get()).collect();
+                // In order already, but for what was listed late.
+                listed.sort_unstable();
+                let mut entries = shard.entries(maildrop)?;
+                entries.retain(|entry| listed.binary_search(&entry.id).is_err());
+                Ok(entries)
+            })
+            .await?
     }
 
     fn entry(&self, number: MessageNumber) -> Result<Entry, StoreError> {
@@ -89,9 +102,57 @@ impl Snapshot {
     }
 }
 
+/// Lists these entries behind what is listed, and answers with what the listing does not say.
+fn list(
+    shard: &Shard,
+    maildrop: MaildropId,
+    entries: &[Entry],
+    listing: &mut ListingBuilder,
+) -> Result<Vec<Row>, StoreError> {
+    let mut rows = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let Entry { id, octets, segment, place, recipient, flags } = *entry;
+        let uidl = shard.uidl(maildrop.get(), entry)?;
+        listing
+            .push(MessageId::new(id), Octets::new(octets), &uidl, flags & UTF8 != 0)
+            .map_err(|full| StoreError::Damaged { detail: full.to_string() })?;
+        rows.push(Row { segment, place, recipient, flags });
+    }
+    Ok(rows)
+}
+
 impl Maildrop for Snapshot {
     fn listing(&self) -> &Arc<Listing> {
         &self.listing
+    }
+
+    fn refresh(&mut self) -> Pending<'_, Result<usize, StoreError>> {
+        Box::pin(async move {
+            // Before the listing: rather looked at once too often.
+            let seen = self.began.shard.arrivals.count(self.maildrop);
+            let entries = self.unlisted().await?;
+            if !entries.is_empty() {
+                let mut listing = ListingBuilder::after(Listing::clone(&self.listing));
+                let rows = list(&self.began.shard, self.maildrop, &entries, &mut listing)?;
+                self.listing = Arc::new(listing.finish());
+                self.rows.extend(rows);
+            }
+            self.seen = seen;
+            Ok(entries.len())
+        })
+    }
+
+    fn arrival(&mut self) -> Pending<'_, ()> {
+        Box::pin(async move {
+            loop {
+                let count = self.began.shard.arrivals.after(self.maildrop, self.seen).await;
+                // What cannot be looked at now is said by the next refresh.
+                if !self.unlisted().await.is_ok_and(|new| new.is_empty()) {
+                    return;
+                }
+                self.seen = count;
+            }
+        })
     }
 
     fn read(&self, number: MessageNumber) -> Pending<'_, Result<Body, StoreError>> {

@@ -139,9 +139,21 @@ impl Writer {
             outcome = self.write(&mut jobs);
         }
         match outcome {
-            Ok(()) => jobs.into_iter().for_each(accept),
+            Ok(()) => {
+                self.announce(&jobs);
+                jobs.into_iter().for_each(accept);
+            }
             Err(fault) => refuse(jobs.into_iter(), &fault),
         }
+    }
+
+    /// Tells those who wait for what was added.
+    fn announce(&self, jobs: &[Job]) {
+        let added = jobs.iter().filter_map(|job| match job {
+            Job::Add(addition, _) => Some(addition.maildrops.iter().copied()),
+            _ => None,
+        });
+        self.shard.arrivals.announce(added.flatten());
     }
 
     /// Makes the jobs durable, then visible.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, OnceLock};
 
-use mail_wire::{Listing, ListingBuilder, Octets};
+use mail_wire::{Listing, ListingBuilder, MessageNumber, Octets, Uidl};
 use rustix::fs::FileType;
 
 use crate::disk::Disk;
@@ -26,7 +26,7 @@ pub(crate) struct Contents {
 }
 
 /// Where a message was found.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Row {
     /// Which message.
     pub(crate) identity: Identity,
@@ -47,6 +47,36 @@ impl Contents {
             rows.map(|(place, row)| (row.identity.clone(), place)).collect()
         });
         places.get(identity).and_then(|place| self.rows.get(*place))
+    }
+
+    /// The places in `now` of messages that are not here.
+    pub(crate) fn missing<'a>(&'a self, now: &'a Self) -> impl Iterator<Item = usize> + 'a {
+        let rows = now.rows.iter().enumerate();
+        rows.filter(|(_, row)| self.find(&row.identity).is_none()).map(|(place, _)| place)
+    }
+
+    /// The same with what `now` has more, behind it; `None` if that is nothing.
+    pub(crate) fn with_new(&self, now: &Self) -> Result<Option<Self>, StoreError> {
+        let mut listing = ListingBuilder::after(Listing::clone(&self.listing));
+        let mut new = Vec::new();
+        for place in self.missing(now) {
+            let number = MessageNumber::from_index(place);
+            let entry = number.and_then(|number| now.listing.get(number));
+            let (Some(entry), Some(row)) = (entry, now.rows.get(place)) else { continue };
+            let damaged = |wrong: String| StoreError::Damaged { detail: wrong };
+            let uidl = Uidl::new(entry.uidl.as_bytes());
+            let uidl = uidl.map_err(|wrong| damaged(wrong.to_string()))?;
+            listing
+                .push(entry.id, entry.octets, &uidl, entry.utf8)
+                .map_err(|full| damaged(full.to_string()))?;
+            new.push(row.clone());
+        }
+        if new.is_empty() {
+            return Ok(None);
+        }
+        let rows = [self.rows.as_slice(), &new].concat();
+        let listing = Arc::new(listing.finish());
+        Ok(Some(Self { listing, rows, places: OnceLock::new() }))
     }
 }
 

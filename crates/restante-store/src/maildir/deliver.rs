@@ -96,6 +96,7 @@ fn put(
             let stored = Stored { id: identity.id(), uidl, octets };
             let measured = Measured { octets, stamp: status.into() };
             ground.drawer(id).delivered(identity, measured);
+            ground.arrivals.announce([id]);
             Ok(stored)
         }
         Err(fault) => {

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mail_wire::MaildropId;
 
+use crate::arrivals::Arrivals;
 use crate::disk::Disk;
 use crate::error::StoreError;
 use crate::maildir::drawer::Drawer;
@@ -29,6 +30,8 @@ pub(crate) struct Ground {
     pub(crate) namer: Namer,
     /// Threads that may wait for the disk.
     pub(crate) pool: Pool,
+    /// Who waits for mail.
+    pub(crate) arrivals: Arrivals,
     drawers: Mutex<HashMap<MaildropId, Arc<Drawer>>>,
     requests: AtomicU64,
     /// Held for as long as the store is open.
@@ -74,6 +77,7 @@ impl Ground {
             namer: Namer::new(&settings.host),
             pool: Pool::new(settings.threads.max(1), settings.queue_max),
             settings,
+            arrivals: Arrivals::default(),
             drawers: Mutex::default(),
             requests: AtomicU64::new(0),
             _lock: lock,

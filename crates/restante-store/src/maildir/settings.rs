@@ -20,6 +20,8 @@ pub struct Settings {
     pub scan_messages_max: usize,
     /// Files in `tmp` that are older than this were left behind by a crash (P-223).
     pub tmp_age_max: Duration,
+    /// How often a session that waits for mail looks whether another program has delivered some.
+    pub look_every: Duration,
 }
 
 impl Default for Settings {
@@ -32,6 +34,7 @@ impl Default for Settings {
             scan_messages_max: 1_000_000,
             // maildir(5): "files that have not been accessed for 36 hours".
             tmp_age_max: Duration::from_hours(36),
+            look_every: Duration::from_secs(3),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 
 use mail_wire::{Listing, MaildropId, MessageNumber, Octets};
 use tokio::runtime::Handle;
+use tokio::time;
 
 use crate::body::Body;
 use crate::disk::{Disk, Links, Status};
@@ -26,6 +27,8 @@ use crate::store::{Maildrop, Removed};
 pub(crate) struct Snapshot {
     held: Arc<Held>,
     contents: Arc<Contents>,
+    /// What stood on the count of arrivals when it was last listed.
+    seen: u64,
 }
 
 /// What a snapshot holds; when the last of a maildrop is dropped, the messages that only they
@@ -41,6 +44,8 @@ impl Snapshot {
     /// Opens the maildrop, and makes it if it was never there.
     pub(crate) async fn open(ground: Arc<Ground>, id: MaildropId) -> Result<Self, StoreError> {
         let drawer = ground.drawer(id);
+        // Before the listing: rather looked at once too often.
+        let seen = ground.arrivals.count(id);
         let mut state = Arc::clone(&drawer.state).lock_owned().await;
         let pool = Arc::clone(&ground);
         pool.pool
@@ -48,9 +53,17 @@ impl Snapshot {
                 let folders = Arc::new(Folders::open(&ground.disk, &ground.root, id)?);
                 let contents = state.now(&ground, &drawer, &folders)?;
                 drawer.snapshots.fetch_add(1, Ordering::AcqRel);
-                Ok(Self { held: Arc::new(Held { ground, drawer, folders }), contents })
+                Ok(Self { held: Arc::new(Held { ground, drawer, folders }), contents, seen })
             })
             .await?
+    }
+
+    /// What the maildrop holds now.
+    async fn now(&self) -> Result<Arc<Contents>, StoreError> {
+        let held = Arc::clone(&self.held);
+        let mut state = Arc::clone(&held.drawer.state).lock_owned().await;
+        let ground = Arc::clone(&held.ground);
+        ground.pool.run(move || state.now(&held.ground, &held.drawer, &held.folders)).await?
     }
 
     fn row(&self, number: MessageNumber) -> Result<(&Row, Octets), StoreError> {
@@ -65,6 +78,39 @@ impl Snapshot {
 impl Maildrop for Snapshot {
     fn listing(&self) -> &Arc<Listing> {
         &self.contents.listing
+    }
+
+    fn refresh(&mut self) -> Pending<'_, Result<usize, StoreError>> {
+        Box::pin(async move {
+            // Before the listing: rather looked at once too often.
+            let seen = self.held.ground.arrivals.count(self.held.drawer.id);
+            let before = self.contents.rows.len();
+            if let Some(contents) = self.contents.with_new(&*self.now().await?)? {
+                self.contents = Arc::new(contents);
+            }
+            self.seen = seen;
+            Ok(self.contents.rows.len().saturating_sub(before))
+        })
+    }
+
+    fn arrival(&mut self) -> Pending<'_, ()> {
+        Box::pin(async move {
+            let Ground { arrivals, settings, .. } = &*self.held.ground;
+            let mut looked = Arc::clone(&self.contents);
+            loop {
+                // What cannot be looked at now is said by the next refresh.
+                let Ok(now) = self.now().await else { return };
+                if !Arc::ptr_eq(&now, &looked) && self.contents.missing(&now).next().is_some() {
+                    return;
+                }
+                looked = now;
+                // Other programs deliver too, and tell nobody.
+                let ours = arrivals.after(self.held.drawer.id, self.seen);
+                if let Ok(count) = time::timeout(settings.look_every, ours).await {
+                    self.seen = count;
+                }
+            }
+        })
     }
 
     fn read(&self, number: MessageNumber) -> Pending<'_, Result<Body, StoreError>> {
