@@ -4,6 +4,7 @@
 //!   main ── ci ── setup, tools      what the checks need, and the steps in their order
 //!     │     ├──── fuzz              short runs of each fuzz target
 //!     │     └──── tidy ── lexer     the walls of ARCHITECTURE.md and STYLE.md
+//!     ├──── torture           kills and power cuts without number
 //!     └──── requirements            which test cites which numbered requirement
 //! ```
 //! Only the standard library is used here, so that the first run starts within seconds.
@@ -27,6 +28,7 @@ mod run;
 mod setup;
 mod tidy;
 mod tools;
+mod torture;
 mod tree;
 
 use std::process::ExitCode;
@@ -43,6 +45,10 @@ The project's own checks.
   cargo xtask fuzz [TARGET] [--seconds N]
                            run one fuzz target, or each, for so long (10 seconds)
   cargo xtask docs         write the pages of docs/reference that come from definitions
+  cargo xtask torture [--kills N]
+                           kill the real binary under load, so often (500)
+  cargo xtask powercut [--cuts N]
+                           cut the power of ext4 and XFS disks under it, so often (25); root only
   cargo xtask setup        install what the tests need
   cargo xtask help         this text
 
@@ -74,6 +80,8 @@ fn dispatch(arguments: &[String]) -> Result<bool, String> {
         "requirements" => requirements::run(&root, rest),
         "fuzz" => fuzz::run(&root, rest),
         "docs" => no_more(rest).and_then(|()| docs::run(&root)),
+        "torture" => torture::torture(&root, rest),
+        "powercut" => torture::powercut(&root, rest),
         "setup" => no_more(rest).and_then(|()| setup::run(&root)),
         "help" | "--help" | "-h" => {
             print!("{HELP}");

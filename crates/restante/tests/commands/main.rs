@@ -3,5 +3,8 @@
 
 mod account;
 mod deliver;
+mod ledger;
+mod load;
 mod maildrop;
 mod site;
+mod torture;

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixDatagram;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -12,6 +13,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// A site of its own: `example.org`, state and sockets in a temporary folder.
 pub(crate) struct Site {
     folder: tempfile::TempDir,
+    state: PathBuf,
+    under: Vec<String>,
     server: Option<Child>,
 }
 
@@ -27,14 +30,33 @@ impl Site {
     /// A site that no server serves yet.
     pub(crate) fn stopped() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
+        let state = folder.path().join("state");
+        Self::made(folder, state, "127.0.0.1:0", "")
+    }
+
+    /// A site that listens on Unix sockets alone and has its state there; `more` is what else
+    /// stands in the configuration.
+    pub(crate) fn local(state: &Path, more: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let pop3 = format!("unix:{}/pop3.sock", folder.path().display());
+        Self::made(folder, state.to_owned(), &pop3, more)
+    }
+
+    fn made(folder: tempfile::TempDir, state: PathBuf, pop3: &str, more: &str) -> Self {
         let path = folder.path().display();
         let configuration = format!(
             "hostname = \"mail.example.org\"\ndomains = [\"example.org\", \"example.net\"]\n\
-             state = \"{path}/state\"\n[listen]\npop3 = \"127.0.0.1:0\"\npop3s = \"off\"\n\
-             lmtp = \"unix:{path}/lmtp.sock\"\n"
+             state = \"{}\"\n[listen]\npop3 = \"{pop3}\"\npop3s = \"off\"\n\
+             lmtp = \"unix:{path}/lmtp.sock\"\n{more}",
+            state.display()
         );
         std::fs::write(folder.path().join("restante.toml"), configuration).expect("written");
-        Self { folder, server: None }
+        Self { folder, state, under: Vec::new(), server: None }
+    }
+
+    /// The server is run under this program from now on.
+    pub(crate) fn run_under<'a>(&mut self, words: impl Iterator<Item = &'a str>) {
+        self.under = words.map(str::to_owned).collect();
     }
 
     /// A site that is served.
@@ -54,7 +76,17 @@ impl Site {
     }
 
     pub(crate) fn state(&self) -> PathBuf {
-        self.path().join("state")
+        self.state.clone()
+    }
+
+    /// Where mail is taken in.
+    pub(crate) fn lmtp_socket(&self) -> PathBuf {
+        self.path().join("lmtp.sock")
+    }
+
+    /// Where a [`Site::local`] serves POP3.
+    pub(crate) fn pop3_socket(&self) -> PathBuf {
+        self.path().join("pop3.sock")
     }
 
     /// Starts the server and waits until it says that it is ready (sd_notify).
@@ -65,8 +97,9 @@ impl Site {
         socket.set_read_timeout(Some(PATIENCE)).expect("a limit");
         let log = std::fs::File::create(self.path().join("serve.log")).expect("a log");
         let server = self
-            .command(&["serve"])
+            .command_under(&self.under, &["serve"])
             .env("NOTIFY_SOCKET", &notify)
+            .process_group(0)
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
@@ -81,10 +114,31 @@ impl Site {
 
     /// Stops the server and waits for its end.
     pub(crate) fn stop(&mut self) {
-        let Some(mut server) = self.server.take() else { return };
-        let pid = rustix::process::Pid::from_child(&server);
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-        let _ = server.wait();
+        self.end(rustix::process::Signal::TERM);
+    }
+
+    /// Ends the server without a word, and whatever it runs under.
+    pub(crate) fn kill(&mut self) {
+        self.end(rustix::process::Signal::KILL);
+    }
+
+    /// Stops the server where it is, and whatever it runs under: it says nothing any more.
+    pub(crate) fn freeze(&self) {
+        self.signal_all(rustix::process::Signal::STOP);
+    }
+
+    fn end(&mut self, signal: rustix::process::Signal) {
+        self.signal_all(signal);
+        if let Some(mut server) = self.server.take() {
+            let _ = server.wait();
+        }
+    }
+
+    fn signal_all(&self, signal: rustix::process::Signal) {
+        if let Some(server) = &self.server {
+            let group = rustix::process::Pid::from_child(server);
+            let _ = rustix::process::kill_process_group(group, signal);
+        }
     }
 
     pub(crate) fn log(&self) -> String {
@@ -92,8 +146,15 @@ impl Site {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_restante"));
+        self.command_under(&[], arguments)
+    }
+
+    fn command_under(&self, under: &[String], arguments: &[&str]) -> Command {
+        let program = [env!("CARGO_BIN_EXE_restante").to_owned()];
+        let mut words = under.iter().chain(&program);
+        let mut command = Command::new(words.next().expect("the program at least"));
         command
+            .args(words)
             .args(arguments)
             .env("RESTANTE_CONFIG", self.path().join("restante.toml"))
             .env_remove("NOTIFY_SOCKET")
