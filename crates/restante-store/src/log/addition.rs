@@ -5,8 +5,9 @@ use mail_wire::MaildropId;
 
 use crate::error::StoreError;
 use crate::log::meta::{RecipientRow, Recipients};
+use crate::log::provenance::{self, Known};
 use crate::log::record::{FLAG_UTF8, Head, Kind};
-use crate::store::Recipient;
+use crate::store::{Provenance, Recipient};
 
 /// A body in wire form, complete, and what is known of it.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub(crate) struct Content {
     pub(crate) header_length: u64,
     pub(crate) crc: u32,
     pub(crate) utf8: bool,
+    /// What it is known by.
+    pub(crate) known: Known,
     /// When it was accepted, milliseconds since 1970.
     pub(crate) time: u64,
 }
@@ -38,10 +41,12 @@ pub(crate) struct Addition {
 }
 
 impl Addition {
-    /// A message for these; its body is in the file with this number, if there is one.
+    /// A message for these, from there; its body is in the file with this number, if there is
+    /// one.
     pub(crate) fn new(
         content: &Content,
         recipients: &[&Recipient],
+        provenance: &Provenance,
         file_id: Option<u64>,
     ) -> Result<Self, StoreError> {
         let rows: Vec<_> = recipients
@@ -53,7 +58,8 @@ impl Addition {
                 uidl: &[],
             })
             .collect();
-        let meta = Recipients::new(file_id, &rows)
+        let extensions = provenance::encode(provenance, recipients, &content.known);
+        let meta = Recipients::new(file_id, &rows, &extensions)
             .ok_or(StoreError::TooLarge { octets_max: u64::from(u32::MAX) })?;
         let kind = if file_id.is_some() { Kind::Big } else { Kind::Message };
         let head = Head {

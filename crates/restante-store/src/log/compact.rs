@@ -10,6 +10,7 @@ use crate::log::apply::apply;
 use crate::log::disk::read_exact_at;
 use crate::log::header::{HEADER_OCTETS, Header};
 use crate::log::meta::{Destroyed, Message, RecipientRow, Recipients, message};
+use crate::log::provenance::carried;
 use crate::log::record::{FLAG_BIG, Head, Kind, is_optional};
 use crate::log::scan::{Record, Scan};
 use crate::log::shard::Shard;
@@ -125,17 +126,21 @@ fn needed(shard: &Shard, scan: &Scan<'_>, record: &Record) -> Result<Option<Kept
     let damaged = || damaged(scan.number, *at);
     match Kind::of(head.kind) {
         Some(Kind::Message | Kind::Big | Kind::Move) => {
-            let Message { file_id, rows, .. } = message(head, meta).ok_or_else(damaged)?;
-            let mut live = Vec::with_capacity(rows.len());
-            for row in rows {
-                if is_current(shard, head, &row)? {
-                    live.push(row);
+            let Message { file_id, rows, extensions, .. } =
+                message(head, meta).ok_or_else(damaged)?;
+            let (mut live, mut numbers) = (Vec::with_capacity(rows.len()), Vec::new());
+            for (number, row) in rows.iter().enumerate() {
+                if is_current(shard, head, row)? {
+                    live.push(*row);
+                    numbers.push(number);
                 }
             }
             if live.is_empty() {
                 return Ok(None);
             }
-            let meta = Recipients::moved(scan.number, file_id, &live).ok_or_else(damaged)?;
+            let extensions = carried(extensions, &rows, &numbers);
+            let meta =
+                Recipients::moved(scan.number, file_id, &live, &extensions).ok_or_else(damaged)?;
             let flags = head.flags | if file_id.is_some() { FLAG_BIG } else { 0 };
             let body = body(scan, record)?.ok_or_else(damaged)?;
             let head = Head { kind: Kind::Move.number(), flags, ..*head };

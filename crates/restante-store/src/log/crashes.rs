@@ -121,7 +121,7 @@ async fn a_batch_of_which_only_the_end_is_there_never_happened() {
         let maildrop = store.open(OURS, View::default()).await.unwrap();
         maildrop.listing().get(MessageNumber::new(1).unwrap()).unwrap().id.get()
     };
-    let gone = Destroyed { maildrop: OURS.get(), copies: vec![(id, 1)] }.encode().unwrap();
+    let gone = Destroyed::new(OURS.get(), vec![(id, 1)]).encode().unwrap();
     for is_later in [false, true] {
         let copy = image(folder.path());
         let mut batch = Batch::new(1, end, seed(copy.path()), 0);
@@ -154,7 +154,8 @@ async fn a_record_in_a_message_is_none() {
     let store = open(folder.path(), &small()).unwrap();
     let right = seed(folder.path());
     deliver(&store, &[OURS], &text(0, 10)).await.unwrap().pop().unwrap().unwrap();
-    let head_and_meta = HEAD_OCTETS as u64 + 8 + 24;
+    // Count, one recipient, the digest, and 8 octets of padding.
+    let head_and_meta = HEAD_OCTETS as u64 + 8 + 24 + 40 + 8;
     for (seed, is_found) in [(0, false), (right ^ 1, false), (right, true)] {
         // Behind the header of the message, which has 16 octets.
         let start = tail(folder.path()) + head_and_meta;

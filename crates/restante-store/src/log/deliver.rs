@@ -14,7 +14,7 @@ use crate::log::intake::{BigFile, Intake};
 use crate::log::queue::Job;
 use crate::log::shard::Shard;
 use crate::pending::Pending;
-use crate::store::{Delivery, Incoming, Recipient, Stored};
+use crate::store::{Delivery, Incoming, Provenance, Recipient, Stored};
 
 /// A message on its way in.
 #[derive(Debug)]
@@ -25,12 +25,13 @@ pub(crate) struct OnItsWay {
     shards: Vec<Arc<Shard>>,
     shares: Vec<Vec<usize>>,
     utf8: bool,
+    provenance: Provenance,
     intake: Intake,
 }
 
 impl OnItsWay {
     pub(crate) fn new(front: Arc<Front>, incoming: Incoming) -> Result<Self, StoreError> {
-        let Incoming { recipients, form, utf8, .. } = incoming;
+        let Incoming { recipients, form, utf8, provenance } = incoming;
         let mut by_shard: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (place, recipient) in recipients.iter().enumerate() {
             by_shard.entry(front.shard_number(recipient.maildrop)).or_default().push(place);
@@ -42,11 +43,11 @@ impl OnItsWay {
             shards.first().map_or(usize::MAX, |shard| shard.settings.big_octets_min);
         let intake = Intake::new(form, big_octets_min);
         let by_shard = by_shard.into_values().collect();
-        Ok(Self { front, recipients, shards, shares: by_shard, utf8, intake })
+        Ok(Self { front, recipients, shards, shares: by_shard, utf8, provenance, intake })
     }
 
     async fn into_log(self) -> Result<Vec<Result<Stored, StoreError>>, StoreError> {
-        let Self { front, recipients, shards, shares, utf8, intake } = self;
+        let Self { front, recipients, shards, shares, utf8, provenance, intake } = self;
         let time = shards.first().map_or(0, |shard| shard.time());
         let (content, files) = if intake.is_long() {
             let shards = shards.clone();
@@ -70,7 +71,8 @@ impl OnItsWay {
             let file_id = file.as_ref().map(|file| file.file_id);
             let owners: Vec<&Recipient> =
                 share.iter().filter_map(|place| recipients.get(*place)).collect();
-            let queued = Addition::new(&content, &owners, file_id).and_then(|addition| {
+            let made = Addition::new(&content, &owners, &provenance, file_id);
+            let queued = made.and_then(|addition| {
                 let (answer, answered) = oneshot::channel();
                 // From here on a record may name the file.
                 file.into_iter().for_each(BigFile::keep);

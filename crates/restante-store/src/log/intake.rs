@@ -6,11 +6,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use mail_wire::Form;
 use mail_wire::dot::{Stuffer, TERMINATION, TopCut};
+use sha2::{Digest, Sha256};
 
 use crate::disk::Existence;
 use crate::error::StoreError;
 use crate::log::addition::Content;
 use crate::log::disk::DiskFile;
+use crate::log::provenance::{Known, MessageIdAt, message_id};
 use crate::log::read::big_path;
 use crate::log::shard::Shard;
 
@@ -25,6 +27,8 @@ pub(crate) struct Intake {
     wire: Vec<u8>,
     /// How many octets it has, un-stuffed.
     octets: u64,
+    /// Of these octets.
+    digest: Sha256,
     header_length: u64,
     /// What is in files already.
     spilled: Spilled,
@@ -35,6 +39,8 @@ pub(crate) struct Intake {
 struct Spilled {
     length: u64,
     crc: u32,
+    /// It stood in the first piece.
+    message_id: Option<Vec<u8>>,
     files: Vec<BigFile>,
 }
 
@@ -59,6 +65,7 @@ impl Intake {
             at_line_start: true,
             wire: Vec::new(),
             octets: 0,
+            digest: Sha256::new(),
             header_length: 0,
             spilled: Spilled::default(),
             big_octets_min,
@@ -71,7 +78,7 @@ impl Intake {
         match self.form {
             Form::Text => {
                 self.stuffer.stuff(octets, &mut self.wire);
-                self.count(octets.len());
+                self.count(octets);
             }
             Form::Wire => {
                 self.stuffer.pass(octets);
@@ -104,12 +111,24 @@ impl Intake {
         std::mem::take(&mut self.stuffer).finish(&mut self.wire);
         // The end of a message belongs to the way, not to the message.
         self.wire.truncate(self.wire.len().saturating_sub(TERMINATION.len()));
-        self.count(self.wire.len().saturating_sub(start));
+        let completed = self.wire.get(start..).unwrap_or_default().to_vec();
+        self.count(&completed);
         self.look_at_header(start);
         if self.spilled.length > 0 {
             self.spill(shards)?;
         }
         let in_memory = self.spilled.files.is_empty();
+        let message_id = match self.spilled.message_id.take() {
+            None if in_memory => {
+                let length = usize::try_from(self.header_length).unwrap_or(usize::MAX);
+                let header = self.wire.get(..length).unwrap_or_default();
+                message_id(header).and_then(|(at, text)| {
+                    Some(MessageIdAt::Body(at.try_into().ok()?, text.len().try_into().ok()?))
+                })
+            }
+            found => found.map(MessageIdAt::Text),
+        };
+        let known = Known { digest: Some(self.digest.finalize().into()), message_id };
         let (length, crc) = if in_memory {
             (self.wire.len() as u64, crc32c::crc32c(&self.wire))
         } else {
@@ -122,22 +141,29 @@ impl Intake {
             header_length: self.header_length,
             crc,
             utf8,
+            known,
             time,
         };
         Ok((content, self.spilled.files))
     }
 
-    fn count(&mut self, octets: usize) {
-        self.octets = self.octets.saturating_add(octets as u64);
+    fn count(&mut self, text: &[u8]) {
+        self.octets = self.octets.saturating_add(text.len() as u64);
+        self.digest.update(text);
     }
 
     /// Of the dots at a line start the first was added for the way (RFC 5321 §4.5.2).
     fn count_unstuffed(&mut self, wire: &[u8]) {
         let Some(last) = wire.last() else { return };
-        let mut added = usize::from(self.at_line_start && wire.starts_with(b"."));
-        added = added.saturating_add(memchr::memmem::find_iter(wire, b"\n.").count());
+        let is_added = self.at_line_start && wire.starts_with(b".");
         self.at_line_start = *last == b'\n';
-        self.count(wire.len().saturating_sub(added));
+        let mut from = usize::from(is_added);
+        for found in memchr::memmem::find_iter(wire, b"\n.") {
+            let dot = found.saturating_add(1);
+            self.count(wire.get(from..dot).unwrap_or_default());
+            from = dot.saturating_add(1);
+        }
+        self.count(wire.get(from..).unwrap_or_default());
     }
 
     fn look_at_header(&mut self, start: usize) {
@@ -149,6 +175,9 @@ impl Intake {
 
     fn spill(&mut self, shards: &[Arc<Shard>]) -> Result<(), StoreError> {
         if self.spilled.files.is_empty() {
+            let length = usize::try_from(self.header_length).unwrap_or(usize::MAX);
+            let header = self.wire.get(..length.min(self.wire.len())).unwrap_or_default();
+            self.spilled.message_id = message_id(header).map(|(_, text)| text.to_vec());
             for shard in shards {
                 self.spilled.files.push(BigFile::new(shard)?);
             }

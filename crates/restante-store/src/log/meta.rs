@@ -1,5 +1,7 @@
 //! What records say behind their heads, as octets and back.
 
+use crate::log::actor::Actor;
+use crate::log::extensions::{ACTOR, ALL, Extensions, push};
 use crate::log::fields::Fields;
 use crate::log::record::{Head, Kind};
 
@@ -27,10 +29,14 @@ pub(crate) struct Recipients {
 const ROW_OCTETS: usize = 24;
 
 impl Recipients {
-    /// The meta of a message; with the number of its file, of one that has its body there.
-    /// `None` if there are more or longer ones than a record can say.
-    pub(crate) fn new(file_id: Option<u64>, rows: &[RecipientRow<'_>]) -> Option<Self> {
-        Self::encode(Vec::new(), file_id, rows)
+    /// The meta of a message; with the number of its file, of one that has its body there, and
+    /// extension fields. `None` if there are more or longer ones than a record can say.
+    pub(crate) fn new(
+        file_id: Option<u64>,
+        rows: &[RecipientRow<'_>],
+        extensions: &[u8],
+    ) -> Option<Self> {
+        Self::encode(Vec::new(), file_id, rows, extensions)
     }
 
     /// The meta of a copy of messages that stand in this segment.
@@ -38,12 +44,18 @@ impl Recipients {
         source: u32,
         file_id: Option<u64>,
         rows: &[RecipientRow<'_>],
+        extensions: &[u8],
     ) -> Option<Vec<u8>> {
         let start = [source.to_le_bytes(), [0; 4]].concat();
-        Self::encode(start, file_id, rows).map(|recipients| recipients.octets)
+        Self::encode(start, file_id, rows, extensions).map(|recipients| recipients.octets)
     }
 
-    fn encode(start: Vec<u8>, file_id: Option<u64>, rows: &[RecipientRow<'_>]) -> Option<Self> {
+    fn encode(
+        start: Vec<u8>,
+        file_id: Option<u64>,
+        rows: &[RecipientRow<'_>],
+        extensions: &[u8],
+    ) -> Option<Self> {
         let mut octets = start;
         if let Some(file_id) = file_id {
             octets.extend_from_slice(&file_id.to_le_bytes());
@@ -61,6 +73,7 @@ impl Recipients {
             octets.extend_from_slice(row.prefix);
             octets.extend_from_slice(row.uidl);
         }
+        octets.extend_from_slice(extensions);
         u32::try_from(octets.len()).ok()?;
         Some(Self { octets, ids_at, count: rows.len() })
     }
@@ -85,6 +98,8 @@ pub(crate) struct Message<'a> {
     pub(crate) file_id: Option<u64>,
     /// For whom.
     pub(crate) rows: Vec<RecipientRow<'a>>,
+    /// What else is told of it.
+    pub(crate) extensions: Extensions<'a>,
 }
 
 /// The message in a record. `None` if it is not right.
@@ -95,12 +110,14 @@ pub(crate) fn message<'a>(head: &Head, meta: &'a [u8]) -> Option<Message<'a>> {
         source = Some(fields.u32()?);
         fields.u32()?;
     }
-    let (file_id, rows) = recipients(fields.0, head.is_big())?;
-    Some(Message { source, file_id, rows })
+    let (file_id, rows) = recipients(&mut fields, head.is_big())?;
+    Some(Message { source, file_id, rows, extensions: Extensions::decode(fields.0)? })
 }
 
-fn recipients(meta: &[u8], big: bool) -> Option<(Option<u64>, Vec<RecipientRow<'_>>)> {
-    let mut fields = Fields(meta);
+fn recipients<'a>(
+    fields: &mut Fields<'a>,
+    big: bool,
+) -> Option<(Option<u64>, Vec<RecipientRow<'a>>)> {
     let file_id = if big { Some(fields.u64()?) } else { None };
     let count = usize::try_from(fields.u32()?).ok()?;
     fields.u32()?;
@@ -113,7 +130,7 @@ fn recipients(meta: &[u8], big: bool) -> Option<(Option<u64>, Vec<RecipientRow<'
         let prefix = fields.octets(usize::try_from(prefix).ok()?)?;
         found.push(RecipientRow { id, maildrop, prefix, uidl: fields.octets(usize::from(uidl))? });
     }
-    (count > 0 && fields.0.is_empty()).then_some((file_id, found))
+    (count > 0).then_some((file_id, found))
 }
 
 /// Which messages of a maildrop are gone, each with a segment that holds a copy.
@@ -121,9 +138,22 @@ fn recipients(meta: &[u8], big: bool) -> Option<(Option<u64>, Vec<RecipientRow<'
 pub(crate) struct Destroyed {
     pub(crate) maildrop: u64,
     pub(crate) copies: Vec<(u64, u32)>,
+    /// Extension fields, as they are written.
+    pub(crate) extensions: Vec<u8>,
 }
 
 impl Destroyed {
+    /// These, by nobody that is told.
+    pub(crate) const fn new(maildrop: u64, copies: Vec<(u64, u32)>) -> Self {
+        Self { maildrop, copies, extensions: Vec::new() }
+    }
+
+    /// The same, by this one.
+    pub(crate) fn by(mut self, actor: &Actor) -> Self {
+        push(&mut self.extensions, ACTOR, ALL, &actor.encode());
+        self
+    }
+
     /// The meta. `None` if there are more than a record can say.
     pub(crate) fn encode(&self) -> Option<Vec<u8>> {
         let mut octets = Vec::with_capacity(self.copies.len().saturating_mul(16));
@@ -135,6 +165,7 @@ impl Destroyed {
             octets.extend_from_slice(&segment.to_le_bytes());
             octets.extend_from_slice(&[0; 4]);
         }
+        octets.extend_from_slice(&self.extensions);
         u32::try_from(octets.len()).ok()?;
         Some(octets)
     }
@@ -144,15 +175,14 @@ impl Destroyed {
         let mut fields = Fields(meta);
         let (maildrop, count) = (fields.u64()?, usize::try_from(fields.u32()?).ok()?);
         fields.u32()?;
-        if fields.0.len() != count.checked_mul(16)? {
-            return None;
-        }
+        let mut rows = Fields(fields.octets(count.checked_mul(16)?)?);
         let mut copies = Vec::with_capacity(count);
         for _ in 0..count {
-            copies.push((fields.u64()?, fields.u32()?));
-            fields.u32()?;
+            copies.push((rows.u64()?, rows.u32()?));
+            rows.u32()?;
         }
-        Some(Self { maildrop, copies })
+        let extensions = Extensions::decode(fields.0)?.octets().to_vec();
+        Some(Self { maildrop, copies, extensions })
     }
 }
 
@@ -171,7 +201,7 @@ mod tests {
     #[test]
     fn recipients_are_as_the_format_says() {
         let row = RecipientRow { id: 1, maildrop: 2, prefix: b"A: b\r\n", uidl: b"old" };
-        let meta = Recipients::new(Some(9), &[row]).unwrap().octets;
+        let meta = Recipients::new(Some(9), &[row], b"").unwrap().octets;
         assert_eq!(
             meta,
             b"\x09\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\
@@ -182,11 +212,33 @@ mod tests {
     // FORMAT.md, DESTROY
     #[test]
     fn destroyed_ones_are_as_the_format_says() {
-        let destroyed = Destroyed { maildrop: 2, copies: vec![(1, 7)] };
+        let destroyed = Destroyed::new(2, vec![(1, 7)]);
+        let rows = b"\x02\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x07\0\0\0\0\0\0\0";
+        assert_eq!(destroyed.encode().unwrap(), rows);
+        let cause = Some(crate::custody::Cause::Deleted);
+        let actor = Actor { credential: Some(3), cause, peer: Some("::1".into()) };
         assert_eq!(
-            destroyed.encode().unwrap(),
-            b"\x02\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x07\0\0\0\0\0\0\0"
+            destroyed.by(&actor).encode().unwrap(),
+            [rows.as_slice(), b"\x07\0\xFF\xFF\x0c\0\0\0\x03\0\0\0\0\0\0\0\x01::1"].concat()
         );
+    }
+
+    fn head(big: bool) -> Head {
+        let kind = if big { Kind::Big } else { Kind::Message };
+        Head {
+            kind: kind.number(),
+            flags: 0,
+            segment: 0,
+            place: 0,
+            batch: 0,
+            meta_length: 0,
+            body_length: 0,
+            body_octets: 0,
+            time: 0,
+            header_length: 0,
+            meta_crc: 0,
+            body_crc: 0,
+        }
     }
 
     proptest! {
@@ -195,7 +247,13 @@ mod tests {
             file_id in any::<Option<u64>>(),
             rows in vec((any::<u64>(), any::<u64>(), vec(any::<u8>(), 0..9), vec(any::<u8>(), 0..5)), 1..5),
             copies in vec(any::<(u64, u32)>(), 0..9),
+            values in vec(vec(any::<u8>(), 0..5), 0..3),
         ) {
+            let mut octets = Vec::new();
+            for value in &values {
+                push(&mut octets, 900, 0, value);
+            }
+            let extensions = Extensions::decode(&octets).unwrap();
             let row = |(_, maildrop, prefix, uidl): &'_ (u64, u64, Vec<u8>, Vec<u8>)| {
                 (*maildrop, prefix.clone(), uidl.clone())
             };
@@ -206,18 +264,20 @@ mod tests {
                 })
                 .collect();
             let blank: Vec<_> = wanted.iter().map(|row| RecipientRow { id: 0, ..*row }).collect();
-            let mut made = Recipients::new(file_id, &blank).unwrap();
+            let mut made = Recipients::new(file_id, &blank, &octets).unwrap();
             made.set_ids(&wanted.iter().map(|row| row.id).collect::<Vec<_>>());
-            prop_assert_eq!(recipients(&made.octets, file_id.is_some()), Some((file_id, wanted)));
+            let head = head(file_id.is_some());
+            let wanted = Message { source: None, file_id, rows: wanted, extensions };
+            prop_assert_eq!(message(&head, &made.octets), Some(wanted));
 
-            let destroyed = Destroyed { maildrop: 3, copies };
+            let destroyed = Destroyed { maildrop: 3, copies, extensions: octets.clone() };
             prop_assert_eq!(Destroyed::decode(&destroyed.encode().unwrap()), Some(destroyed));
         }
 
         // Whatever the octets, an answer and no panic; no room is made for what is not there.
         #[test]
         fn hostile_octets_are_survived(octets in vec(any::<u8>(), 0..60), big in any::<bool>()) {
-            if let Some((_, rows)) = recipients(&octets, big) {
+            if let Some((_, rows)) = recipients(&mut Fields(&octets), big) {
                 prop_assert!(rows.len() * ROW_OCTETS <= octets.len());
             }
             let _ = Destroyed::decode(&octets);

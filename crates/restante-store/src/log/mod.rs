@@ -11,6 +11,7 @@
 //! `FORMAT.md` beside this file says what stands where; `docs/internals/log-store.md` how it
 //! works and what is proved of it.
 
+mod actor;
 mod addition;
 mod apply;
 mod backend;
@@ -27,6 +28,7 @@ mod deliver;
 mod disk;
 mod entry;
 mod epochs;
+mod extensions;
 #[cfg(test)]
 mod faults;
 mod fields;
@@ -49,6 +51,7 @@ mod named;
 mod opening;
 mod overlay;
 mod position;
+mod provenance;
 mod quarantine;
 mod queue;
 mod read;
@@ -64,6 +67,8 @@ mod shard;
 pub mod simulation;
 mod snapshot;
 mod snapshots;
+#[cfg(test)]
+mod space;
 mod store;
 mod tables;
 mod tail;

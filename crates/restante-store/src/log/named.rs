@@ -25,7 +25,7 @@ async fn a_unique_id_that_was_brought_along_stays() {
     let mut batch = Batch::new(1, 64, seed(killed.path()), 0);
     let body = b"A: b\r\n\r\nx\r\n";
     let row = RecipientRow { id: 7 << 32, maildrop: 1, prefix: b"", uidl: b"old~UIDL=" };
-    let meta = Recipients::new(None, &[row]).unwrap().octets;
+    let meta = Recipients::new(None, &[row], b"").unwrap().octets;
     let length = body.len() as u64;
     let head = Head {
         kind: Kind::Message.number(),

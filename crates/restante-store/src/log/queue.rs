@@ -30,7 +30,8 @@ impl Job {
         match self {
             Self::Add(addition, _) => addition.size(),
             Self::Destroy(destroyed, ..) => {
-                (destroyed.copies.len() as u64).saturating_mul(16).saturating_add(96)
+                let more = 96_u64.saturating_add(destroyed.extensions.len() as u64);
+                (destroyed.copies.len() as u64).saturating_mul(16).saturating_add(more)
             }
             Self::Remove(..) | Self::Compact(_) => 96,
         }

@@ -6,7 +6,9 @@ use std::sync::atomic::Ordering;
 use mail_wire::{Listing, ListingBuilder, MaildropId, MessageId, MessageNumber, Octets};
 
 use crate::body::{Body, Wait};
+use crate::custody::Cause;
 use crate::error::StoreError;
+use crate::log::actor::Actor;
 use crate::log::entry::{Entry, NAMED, UTF8};
 use crate::log::front::Front;
 use crate::log::meta::Destroyed;
@@ -14,6 +16,7 @@ use crate::log::queue::Job;
 use crate::log::shard::Shard;
 use crate::pending::Pending;
 use crate::store::{Maildrop, Removed};
+use crate::view::View;
 
 /// A maildrop as it was at login.
 #[derive(Debug)]
@@ -21,6 +24,8 @@ pub(crate) struct Snapshot {
     front: Arc<Front>,
     began: Began,
     maildrop: MaildropId,
+    /// Who deletes, for the journal.
+    actor: Actor,
     /// How often messages had been moved when this was first listed.
     moves: u64,
     /// What stood on the count of arrivals when it was last listed.
@@ -56,7 +61,12 @@ impl Drop for Began {
 
 impl Snapshot {
     /// Lists a maildrop. Reads files.
-    pub(crate) fn open(front: Arc<Front>, maildrop: MaildropId) -> Result<Self, StoreError> {
+    pub(crate) fn open(
+        front: Arc<Front>,
+        maildrop: MaildropId,
+        view: &View,
+    ) -> Result<Self, StoreError> {
+        let actor = Actor::of(view, Some(Cause::Deleted));
         let shard = Arc::clone(front.shard(maildrop)?);
         let began = Began { at: shard.snapshots.begin(), shard };
         let shard = &began.shard;
@@ -67,7 +77,7 @@ impl Snapshot {
         let mut listing = ListingBuilder::with_capacity(entries.len());
         let rows = list(shard, maildrop, &entries, &mut listing)?;
         let listing = Arc::new(listing.finish());
-        Ok(Self { front, began, maildrop, moves, seen, listing, rows })
+        Ok(Self { front, began, maildrop, actor, moves, seen, listing, rows })
     }
 
     /// What is there now and not listed here, in delivery order.
@@ -184,7 +194,7 @@ impl Maildrop for Snapshot {
                 return Ok(removed);
             }
             let copies = marked.iter().map(|entry| (entry.id, entry.segment)).collect();
-            let destroyed = Destroyed { maildrop: self.maildrop.get(), copies };
+            let destroyed = Destroyed::new(self.maildrop.get(), copies).by(&self.actor);
             let (answer, answered) = tokio::sync::oneshot::channel();
             self.began.shard.queue.push(Job::Destroy(destroyed, self.moves, answer))?;
             answered.await.map_err(|_| StoreError::Unavailable)??;

@@ -130,11 +130,12 @@ impl Store for LogStore {
     fn open(
         &self,
         maildrop: MaildropId,
-        _view: View,
+        view: View,
     ) -> Pending<'_, Result<Box<dyn Maildrop>, StoreError>> {
         Box::pin(async move {
             let front = Arc::clone(&self.front);
-            let snapshot = self.front.pool.run(move || Snapshot::open(front, maildrop)).await??;
+            let snapshot =
+                self.front.pool.run(move || Snapshot::open(front, maildrop, &view)).await??;
             Ok(Box::new(snapshot) as Box<dyn Maildrop>)
         })
     }

@@ -4,7 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
+use crate::custody::Cause;
 use crate::error::StoreError;
+use crate::log::actor::Actor;
 use crate::log::apply::apply;
 use crate::log::compact;
 use crate::log::compacted::Compacted;
@@ -208,9 +210,10 @@ impl Writer {
             return Ok(());
         }
         let copies = entries.iter().map(|entry| (entry.id, entry.segment)).collect();
+        let destroyed = Destroyed::new(maildrop, copies).by(&Actor::nobody(Cause::Removed));
         let (answer, mut answered) = tokio::sync::oneshot::channel();
         let moves = self.shard.moves.load(Ordering::Acquire);
-        self.commit(vec![Job::Destroy(Destroyed { maildrop, copies }, moves, answer)]);
+        self.commit(vec![Job::Destroy(destroyed, moves, answer)]);
         answered.try_recv().unwrap_or(Err(StoreError::Unavailable))
     }
 
