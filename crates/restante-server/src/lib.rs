@@ -29,6 +29,7 @@ pub mod ledger;
 pub mod net;
 mod server;
 pub mod session;
+mod upkeep;
 
 pub use server::{BindError, Handle, Server, Settings, StartError};
 pub use session::services::Services;

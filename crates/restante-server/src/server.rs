@@ -11,12 +11,14 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::guard::leases::{LeaseSettings, Leases};
 use crate::guard::limits::{Gate, Limits};
 use crate::guard::nudge::Nudge;
 use crate::guard::penalty::Penalties;
 use crate::guard::presence::Sessions;
 use crate::ledger::events;
 use crate::ledger::roll::SessionSummary;
+use crate::ledger::stats::Stats;
 use crate::net::listen::{self, Listener};
 use crate::net::service::{Address, Peer, Service};
 use crate::net::socket::Socket;
@@ -26,6 +28,7 @@ use crate::session::accepted::{Accepted, serve, turn_away};
 use crate::session::context::Context;
 use crate::session::services::Services;
 use crate::session::settings::{IntakeSettings, Pop3Settings};
+use crate::upkeep::keep_up;
 
 /// The pause after the system could not hand over a connection: somebody has to close first.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -51,6 +54,12 @@ pub struct Settings {
     pub limits: Limits,
     /// Whether sessions of one maildrop exclude each other.
     pub sessions: Sessions,
+    /// How messages are leased to workers.
+    pub leases: LeaseSettings,
+    /// The poison guard (`product` §6): after so many sessions running that died at a message,
+    /// or workers that never finished it, it is set aside for workers; for devices only
+    /// reported.
+    pub deaths_max: u32,
     /// How long sessions may go on after [`Handle::drain`].
     pub drain: Duration,
 }
@@ -140,6 +149,7 @@ impl Server {
         if tls_problem.is_some() || !problems.is_empty() {
             return Err(StartError { tls: tls_problem, listeners: problems });
         }
+        let stats = Arc::new(Stats::default());
         let context = Context {
             hostname: settings.hostname,
             pop3: settings.pop3,
@@ -150,9 +160,12 @@ impl Server {
             services,
             tls,
             presence: Arc::default(),
+            leases: Arc::new(Leases::new(settings.leases, Arc::clone(&stats.messages_leased))),
+            deaths: Arc::default(),
+            deaths_max: settings.deaths_max.max(1),
             penalties: Penalties::default(),
             roll: Arc::default(),
-            stats: Arc::default(),
+            stats,
             draining: watch::Sender::new(false),
             accounts_changed: AtomicU64::default(),
         };
@@ -185,6 +198,7 @@ impl Server {
         if let Some(tls) = &self.context.tls {
             chores.spawn(watch_certificate(Arc::clone(tls), Arc::clone(&self.context)));
         }
+        chores.spawn(keep_up(Arc::clone(&self.context)));
         begun(&mut draining).await;
         events::draining(self.context.roll.summaries().len());
         self.context.roll.drain();

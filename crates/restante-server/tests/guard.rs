@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use restante_server::guard::leases::LeaseSettings;
 use restante_server::guard::limits::Limits;
 use restante_server::guard::presence::Sessions;
 use restante_server::net::listen::{Bind, Listener};
@@ -151,6 +152,8 @@ fn settings(listeners: Vec<Listener>) -> Settings {
         intake: IntakeSettings::default(),
         limits: Limits::default(),
         sessions: Sessions::default(),
+        leases: LeaseSettings::default(),
+        deaths_max: 5,
         drain: Duration::ZERO,
     }
 }

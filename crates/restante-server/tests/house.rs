@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use mail_wire::{Credentials, Form, MaildropId};
 use restante_directory::{Account, Directory, Origin, Pending, ResolveError, VerifyError};
+use restante_server::guard::leases::LeaseSettings;
 use restante_server::guard::limits::Limits;
 use restante_server::guard::presence::Sessions;
 use restante_server::net::listen::{Bind, Listener};
@@ -201,6 +202,8 @@ impl House {
             intake: plan.intake,
             limits: plan.limits,
             sessions: plan.sessions,
+            leases: LeaseSettings::default(),
+            deaths_max: 5,
             drain: plan.drain,
         };
         let directory = plan.directory.unwrap_or_else(|| people.clone());

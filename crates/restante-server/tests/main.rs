@@ -8,6 +8,7 @@ mod house;
 mod intake;
 mod ledger;
 mod order;
+mod poison;
 mod pop3;
 mod regressions;
 mod scripted;

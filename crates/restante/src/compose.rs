@@ -10,6 +10,7 @@ use std::sync::Arc;
 use pop3_proto::server::policy::Utf8Legacy;
 use restante_directory::{Accounts, Directory, Manage};
 use restante_server::Services;
+use restante_server::guard::leases::LeaseSettings;
 use restante_server::guard::limits::Limits;
 use restante_server::guard::presence::Sessions;
 use restante_server::net::listen::{Bind, Listener};
@@ -137,6 +138,8 @@ pub(crate) fn server_settings(
             SessionsSetting::Exclusive => Sessions::Exclusive { lock_wait: site.lock_wait },
             SessionsSetting::Snapshot => Sessions::Snapshot,
         },
+        leases: LeaseSettings::default(),
+        deaths_max: 5,
         drain: settings.timeouts.drain,
     }
 }

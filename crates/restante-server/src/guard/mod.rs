@@ -1,7 +1,10 @@
 //! Who may connect, who has to wait, and who holds which maildrop.
 
+pub(crate) mod deaths;
+pub mod leases;
 pub mod limits;
 pub(crate) mod nudge;
 pub(crate) mod penalty;
 mod prefix;
 pub mod presence;
+mod queue;

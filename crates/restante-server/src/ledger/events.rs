@@ -145,6 +145,29 @@ events! {
     info intake_ended(session: u64, service: Service, peer: Peer, messages: u64, took: Duration, how: &str) =
         "An LMTP or SMTP session ended.",
         "[{session}] {service} from {peer}: {}, {}, {how}", Counted(messages, "message"), Seconds(took);
+    info messages_offered_again(session: u64, account: &str, messages: usize) =
+        "A worker's session ended and left messages unfinished; others get them after a while.",
+        "[{session}] {}: {} offered again", Outside(account.as_bytes()), Counted(messages, "message");
+    warn session_died_at(session: u64, account: &str, uidl: &str, deaths: u32) =
+        "A session ended without QUIT at a message: the last that it was sent, or was being sent. So many did so running.",
+        "[{session}] {}: ended at message {}, {} running",
+        Outside(account.as_bytes()), Outside(uidl.as_bytes()), Counted(deaths, "session");
+    warn message_suspected(session: u64, account: &str, uidl: &str, deaths: u32) =
+        "Session after session ended at a message. It is listed all the same: no worker has it.",
+        "[{session}] {}: message {} may be what ends sessions, {deaths} running",
+        Outside(account.as_bytes()), Outside(uidl.as_bytes());
+    warn message_set_aside(session: u64, account: &str, uidl: &str, why: &str, times: u32) =
+        "A message was taken out of every listing for what it does to workers. It is kept, and can be restored.",
+        "[{session}] {}: message {} set aside: {why}, {times} times running; `restante restore` offers it again",
+        Outside(account.as_bytes()), Outside(uidl.as_bytes());
+    warn message_not_set_aside(session: u64, account: &str, uidl: &str, why: &str, times: u32) =
+        "A message should be set aside for what it does to workers, and this store cannot do that.",
+        "[{session}] {}: message {}: {why}, {times} times running; this store cannot set it aside",
+        Outside(account.as_bytes()), Outside(uidl.as_bytes());
+    error custody_failed(session: u64, account: &str, uidl: &str, error: &str) =
+        "What happened to a message could not be written down.",
+        "[{session}] {}: message {}: cannot write down what happened: {}",
+        Outside(account.as_bytes()), Outside(uidl.as_bytes()), Outside(error.as_bytes());
     error session_panicked(session: u64, service: Service, peer: Peer) =
         "A session ended by a fault of ours; the others go on.",
         "[{session}] {service} from {peer}: ended by a fault in the server, please report it";

@@ -4,6 +4,7 @@
 //! allocated, and two servers in one process keep their numbers apart.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::net::service::Service;
@@ -36,7 +37,12 @@ pub struct Gauge(AtomicU64);
 impl Gauge {
     /// One more, for now.
     pub fn raise(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.raise_by(1);
+    }
+
+    /// So many more, for now.
+    pub fn raise_by(&self, more: usize) {
+        self.0.fetch_add(u64::try_from(more).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     /// One less.
@@ -95,6 +101,14 @@ impl Shown for Gauge {
 
     fn rows(&self, name: &str, text: &mut String) {
         let _ok = writeln!(text, "{name} {}", self.value());
+    }
+}
+
+impl<N: Shown> Shown for Arc<N> {
+    const KIND: &'static str = N::KIND;
+
+    fn rows(&self, name: &str, text: &mut String) {
+        self.as_ref().rows(name, text);
     }
 }
 
@@ -206,6 +220,18 @@ numbers! {
         "restante_deliveries_failed", "Deliveries that failed after their recipient was accepted.";
     messages_repaired: Counter =
         "restante_messages_repaired", "Messages changed at intake: NUL, missing blank line, old Return-Path.";
+    messages_leased: Arc<Gauge> =
+        "restante_messages_leased", "Messages that are with a worker's session now.";
+    messages_offered_again: Counter =
+        "restante_messages_offered_again", "Messages that a worker's session left unfinished.";
+    sessions_died_at_messages: Counter =
+        "restante_sessions_died_at_messages", "Sessions that ended without QUIT at a message.";
+    messages_suspected: Counter =
+        "restante_messages_suspected", "Times that session after session ended at a message that was not set aside.";
+    messages_set_aside: Counter =
+        "restante_messages_set_aside", "Messages taken out of every listing for what they do to workers.";
+    messages_expired: Counter =
+        "restante_messages_expired", "Messages destroyed because their time was over.";
     sessions_panicked: Counter =
         "restante_sessions_panicked", "Sessions that ended by a fault of ours.";
     sessions_idle_ended: ByService<Counter> =

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::guard::deaths::Deaths;
+use crate::guard::leases::Leases;
 use crate::guard::limits::{Gate, Limits};
 use crate::guard::penalty::Penalties;
 use crate::guard::presence::{Presence, Sessions};
@@ -27,6 +29,10 @@ pub(crate) struct Context {
     pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) presence: Arc<Presence>,
+    pub(crate) leases: Arc<Leases>,
+    pub(crate) deaths: Arc<Deaths>,
+    /// At how many deaths running a message is suspected, and set aside for workers.
+    pub(crate) deaths_max: u32,
     pub(crate) penalties: Penalties,
     pub(crate) roll: Arc<Roll>,
     pub(crate) stats: Arc<Stats>,

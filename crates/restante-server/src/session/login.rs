@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use pop3_proto::server::ask::Refusal;
 use restante_directory::Account;
-use restante_store::{Maildrop, View};
+use restante_store::{Maildrop, StoreError};
 use tokio::time::Instant;
 
+use crate::guard::leases::Lease;
 use crate::guard::presence::{Claim, Holder, Sessions};
 use crate::ledger::events;
 use crate::session::context::Context;
+use crate::session::leased::Leased;
+use crate::session::standing::Standing;
 use crate::session::visit::Visit;
 
 /// Somebody who has logged in. Dropping it frees the maildrop, and removes nothing.
@@ -17,6 +20,8 @@ pub(crate) struct Login {
     pub(crate) account: Account,
     /// Before the claim, so that it goes first.
     pub(crate) maildrop: Box<dyn Maildrop>,
+    /// What a worker has.
+    pub(crate) lease: Option<Arc<Lease>>,
     _claim: Option<Claim>,
     /// How often accounts had changed when this one was last found valid.
     pub(crate) changes_seen: u64,
@@ -58,7 +63,9 @@ async fn try_open(
         events::login_in_use(visit.present.id(), visit.peer, &account.name, "by too many sessions");
         return Err(Refusal::InUse { holder: None });
     }
-    let claim = match context.sessions {
+    // raw UTF-8: the machine answers [UTF8] where the peer must not have it
+    let standing = Standing::of(&account, visit.peer, true, context.sessions);
+    let claim = match standing.sessions {
         Sessions::Exclusive { lock_wait } => {
             visit.present.does("waiting for a maildrop");
             let nudge = Arc::clone(&visit.nudge);
@@ -77,10 +84,10 @@ async fn try_open(
         }
         Sessions::Snapshot => None,
     };
-    match context.services.store.open(account.maildrop, View::default()).await {
-        Ok(maildrop) => {
+    match open_maildrop(&account, standing, context).await {
+        Ok((maildrop, lease)) => {
             let valid_at = Instant::now();
-            Ok(Login { account, maildrop, _claim: claim, changes_seen, valid_at })
+            Ok(Login { account, maildrop, lease, _claim: claim, changes_seen, valid_at })
         }
         Err(error) => {
             // P-056: a maildrop that cannot be read in full is never shown empty or in part.
@@ -90,6 +97,21 @@ async fn try_open(
             Err(if error.is_temporary() { Refusal::Temporary } else { Refusal::Permanent })
         }
     }
+}
+
+async fn open_maildrop(
+    account: &Account,
+    standing: Standing,
+    context: &Context,
+) -> Result<(Box<dyn Maildrop>, Option<Arc<Lease>>), StoreError> {
+    let store = &context.services.store;
+    let Some(batch) = standing.batch else {
+        return Ok((store.open(account.maildrop, standing.view).await?, None));
+    };
+    let lease = Arc::new(context.leases.begin(account.maildrop, standing.group(), batch));
+    let (store, maildrop) = (Arc::clone(store), account.maildrop);
+    let leased = Leased::open(store, maildrop, standing.view, Arc::clone(&lease)).await?;
+    Ok((Box::new(leased), Some(lease)))
 }
 
 fn welcome(login: &Login, visit: &mut Visit, context: &Context) {

@@ -2,14 +2,17 @@
 
 pub(crate) mod accepted;
 pub(crate) mod context;
+mod custodian;
 mod deliver;
 mod handshake;
 mod headers;
 mod intake;
+mod leased;
 mod lmtp;
 mod login;
 mod pop3;
 mod retrieve;
 pub mod services;
 pub mod settings;
+mod standing;
 mod visit;

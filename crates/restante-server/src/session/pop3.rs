@@ -15,6 +15,7 @@ use crate::net::conn::{Connection, Heard, WriteError};
 use crate::net::service::Service;
 use crate::net::tls::Protocol;
 use crate::session::context::Context;
+use crate::session::custodian::{Custodian, Left};
 use crate::session::handshake::handshake;
 use crate::session::login::{Login, open};
 use crate::session::retrieve::{Broken, Message};
@@ -34,6 +35,7 @@ pub(crate) async fn serve(connection: Connection, visit: Visit, context: &Contex
         session,
         verified: None,
         login: None,
+        custodian: None,
         message: None,
         owes_message: false,
         told: false,
@@ -41,7 +43,9 @@ pub(crate) async fn serve(connection: Connection, visit: Visit, context: &Contex
     };
     let end = driver.run().await;
     let how = end.how();
-    let Driver { connection, visit, session, login, mut tally, .. } = driver;
+    let left_as = end.left();
+    let Driver { connection, visit, session, login, mut custodian, mut tally, .. } = driver;
+    custodian.iter_mut().for_each(Custodian::leaves);
     let counters = session.counters();
     // The lock goes before the last line does: who reads it may log in again at once (P-024).
     let left = login.map(|login| login.maildrop.listing().len());
@@ -59,6 +63,9 @@ pub(crate) async fn serve(connection: Connection, visit: Visit, context: &Contex
         End::Hung => drop(connection),
         End::Stuck(_) | End::Cut => connection.cut(),
     }
+    if let Some(custodian) = custodian {
+        custodian.ended(left_as).await;
+    }
 }
 
 /// How a session ended.
@@ -74,6 +81,15 @@ enum End {
 }
 
 impl End {
+    /// How it left the maildrop.
+    const fn left(&self) -> Left {
+        match self {
+            Self::Closed(Reason::Quit | Reason::UpdateFailed) => Left::Quit,
+            Self::Closed(Reason::Told | Reason::WrongAnswer) => Left::SentAway,
+            Self::Closed(_) | Self::Hung | Self::Stuck(_) | Self::Cut => Left::Died,
+        }
+    }
+
     /// For the end of the log line; nothing where all went well.
     fn how(&self) -> &'static str {
         match self {
@@ -104,6 +120,8 @@ struct Driver<'c> {
     /// Verified, and the maildrop not open yet.
     verified: Option<Account>,
     login: Option<Login>,
+    /// From login on, also when the maildrop is left.
+    custodian: Option<Custodian>,
     /// Found, and not sent yet.
     message: Option<Message>,
     /// Whether a message, or its end, still stands in the output.
@@ -144,9 +162,15 @@ impl Driver<'_> {
 
     async fn flush(&mut self) -> Result<(), End> {
         let written = self.connection.flush().await;
-        written.map_err(|error| stuck(error, &self.visit, self.context))?;
-        self.owes_message = false;
-        Ok(())
+        let written = written.map_err(|error| stuck(error, &self.visit, self.context));
+        if let Some(custodian) = &mut self.custodian {
+            match &written {
+                Ok(()) => custodian.flushed(),
+                Err(_) => custodian.broke_off(None, 0),
+            }
+        }
+        self.owes_message &= written.is_err();
+        written
     }
 
     /// Writes out, then waits for the peer, or for somebody in the server to say something.
@@ -271,6 +295,7 @@ impl Driver<'_> {
             Ok(login) => {
                 let listing = login.maildrop.listing().clone();
                 self.tally.account = Some(login.account.name.clone());
+                self.custodian = Some(Custodian::new(&login, &self.visit, self.context));
                 self.login = Some(login);
                 self.visit.present.does("in a maildrop");
                 Answer::Opened(listing)
@@ -303,8 +328,16 @@ impl Driver<'_> {
 
     async fn send(&mut self, send: Send) -> Result<(), End> {
         let Some(message) = self.message.take() else { return Err(End::Cut) };
-        let broken = match message.send(send.lines, &mut self.connection).await {
-            Ok(()) => {
+        let Some(custodian) = &mut self.custodian else { return Err(End::Cut) };
+        custodian.sends(send.number);
+        let mut octets = 0;
+        let outcome = message.send(send.lines, &mut self.connection, &mut octets).await;
+        match &outcome {
+            Ok(whole) => custodian.sent(send.number, octets, *whole),
+            Err(_) => custodian.broke_off(Some(send.number), octets),
+        }
+        let broken = match outcome {
+            Ok(_) => {
                 self.session.sent();
                 self.owes_message = true;
                 return Ok(());
@@ -335,6 +368,7 @@ impl Driver<'_> {
                 let left = held.saturating_sub(numbers.len());
                 let removed = u64::try_from(numbers.len()).unwrap_or(u64::MAX);
                 self.context.stats.messages_removed.add(removed);
+                self.custodian.iter_mut().for_each(|custodian| custodian.removed(numbers));
                 self.tally.left = u64::try_from(left).unwrap_or(u64::MAX);
                 Answer::Committed(Commit::Removed { left })
             }

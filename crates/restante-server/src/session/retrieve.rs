@@ -46,17 +46,18 @@ impl Message {
         Ok(Self { body, slice, ended, octets })
     }
 
-    /// Sends it: all of it, or (TOP) its header, the blank line and so many lines.
+    /// Sends it: all of it, or (TOP) its header, the blank line and so many lines. Counts the
+    /// octets that it was sent from as it goes, and answers whether these were all.
     pub(crate) async fn send(
         mut self,
         lines: Option<u64>,
         connection: &mut Connection,
-    ) -> Result<(), Broken> {
+        read: &mut u64,
+    ) -> Result<bool, Broken> {
         let mut cut = lines.map(TopCut::new);
         let mut stuffer = Stuffer::default();
-        let mut read = 0_u64;
         while !self.ended {
-            read = read.saturating_add(u64::try_from(self.slice.len()).unwrap_or(u64::MAX));
+            *read = read.saturating_add(u64::try_from(self.slice.len()).unwrap_or(u64::MAX));
             let wanted = cut.as_mut().map_or(self.slice.len(), |cut| cut.wanted(&self.slice));
             let wanted = self.slice.get(..wanted).unwrap_or_default();
             match self.body.form() {
@@ -80,11 +81,11 @@ impl Message {
         }
         let whole = self.ended && lines.is_none() && self.body.form() == Form::Text;
         // A store completes a last line without CRLF, in the listing if not in the body.
-        if whole && !(read..=read.saturating_add(2)).contains(&self.octets) {
-            return Err(Broken::Length { octets: read });
+        if whole && !(*read..=read.saturating_add(2)).contains(&self.octets) {
+            return Err(Broken::Length { octets: *read });
         }
         stuffer.finish(&mut connection.output);
-        Ok(())
+        Ok(self.ended && !cut.is_some_and(|cut| cut.is_done()))
     }
 }
 
