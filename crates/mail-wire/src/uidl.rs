@@ -8,7 +8,7 @@ use std::fmt;
 /// consisting of one to 70 characters in the range 0x21 to 0x7E, which uniquely identifies a
 /// message within a maildrop and which persists across sessions."
 ///
-/// A `Uidl` that exists is right: there is no other way to build one than [`Uidl::new`].
+/// A `Uidl` that exists is right: it went through [`Uidl::new`], or was made of parts that did.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Uidl(Box<str>);
 
@@ -31,6 +31,11 @@ impl Uidl {
             Ok(text) => Ok(Self(text.into())),
             Err(error) => Err(UidlError::Octet { position: error.valid_up_to() }),
         }
+    }
+
+    /// One that a listing says: it was one when it was put in, or was made to be one.
+    pub(crate) fn listed(text: &str) -> Self {
+        Self(text.into())
     }
 
     /// The unique-id as it goes over the wire.

@@ -87,7 +87,7 @@ async fn survives(this_test: &str, open: impl Fn(&Path) -> Box<dyn Store>) {
             let text = String::from_utf8(text).unwrap();
             let number = text.strip_prefix("Subject: ").unwrap().split_once("\r\n").unwrap();
             assert_eq!(number.1, format!("\r\n{}\r\n", "x".repeat(5000)), "half a message");
-            found.insert(entry.uidl.to_owned(), number.0.to_owned());
+            found.insert(entry.uidl.to_string(), number.0.to_owned());
         }
         for (uidl, number) in &present {
             assert_eq!(found.get(uidl), Some(number), "acknowledged in round {round}, and lost");
@@ -129,7 +129,7 @@ async fn work(store: &dyn Store) {
         if number % 3 == 2 {
             let mut maildrop: Box<dyn Maildrop> = store.open(OURS, View::default()).await.unwrap();
             let first = MessageNumber::new(1).unwrap();
-            let uidl = maildrop.listing().get(first).unwrap().uidl.to_owned();
+            let uidl = maildrop.listing().get(first).unwrap().uidl.to_string();
             writeln!(output, "removing {uidl}").unwrap();
             maildrop.commit(&[first]).await.unwrap();
             writeln!(output, "removed {uidl}").unwrap();

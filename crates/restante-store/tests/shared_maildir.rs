@@ -84,7 +84,7 @@ async fn read(maildrop: &dyn Maildrop, which: u32) -> Result<Vec<u8>, StoreError
 }
 
 fn uidls(maildrop: &dyn Maildrop) -> Vec<String> {
-    maildrop.listing().iter().map(|entry| entry.uidl.to_owned()).collect()
+    maildrop.listing().iter().map(|entry| entry.uidl.to_string()).collect()
 }
 
 fn names(folder: &Path) -> Vec<String> {

@@ -154,7 +154,7 @@ impl Transaction {
 
     fn unique_id(&self, number: MessageNumber) -> Reply {
         match self.entry(number) {
-            Ok(entry) => Reply::UniqueId { number, uidl: entry.uidl.to_owned() },
+            Ok(entry) => Reply::UniqueId { number, uidl: entry.uidl.to_string() },
             Err(refusal) => refusal,
         }
     }
@@ -192,6 +192,6 @@ impl Transaction {
 fn row(what: What, entry: &Entry<'_>, output: &mut Vec<u8>) {
     match what {
         What::Scans => write::write_scan(entry.number, entry.octets, output),
-        What::UniqueIds => write::write_unique_id(entry.number, entry.uidl, output),
+        What::UniqueIds => write::write_unique_id(entry.number, &entry.uidl, output),
     }
 }

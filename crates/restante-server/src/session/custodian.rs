@@ -211,7 +211,7 @@ impl Custodian {
             }
             let entry = self.listing.iter().find(|entry| entry.id == unfinished.message);
             let Some(entry) = entry else { continue };
-            let message = Named { id: entry.id, uidl: entry.uidl.to_owned() };
+            let message = Named { id: entry.id, uidl: entry.uidl.to_string() };
             if self.whose.set_aside(&message, Aside::NeverFinished, unfinished.tries).await {
                 lease.forget(message.id);
             }
@@ -220,7 +220,7 @@ impl Custodian {
 
     fn named(&self, number: MessageNumber) -> Option<Named> {
         let entry = self.listing.get(number)?;
-        Some(Named { id: entry.id, uidl: entry.uidl.to_owned() })
+        Some(Named { id: entry.id, uidl: entry.uidl.to_string() })
     }
 }
 

@@ -111,7 +111,7 @@ pub(crate) async fn read_all(maildrop: &dyn Maildrop) -> Result<Vec<Vec<u8>>, St
 
 /// All unique-ids, in order.
 pub(crate) fn uidls(maildrop: &dyn Maildrop) -> Vec<String> {
-    maildrop.listing().iter().map(|entry| entry.uidl.to_owned()).collect()
+    maildrop.listing().iter().map(|entry| entry.uidl.to_string()).collect()
 }
 
 /// What must be so.

@@ -110,10 +110,10 @@ pub(crate) async fn many(factory: &dyn Factory, messages: usize) -> Result<(), S
     demand(listed == messages, || format!("{listed} of {messages} are listed"))?;
     let all: Vec<MessageNumber> = maildrop.listing().iter().map(|entry| entry.number).collect();
     let (last, but_last) = all.split_last().ok_or("none are listed")?;
-    let last_uidl = maildrop.listing().get(*last).map(|entry| entry.uidl.to_owned());
+    let last_uidl = maildrop.listing().get(*last).map(|entry| entry.uidl.to_string());
     let removed = maildrop.commit(but_last).await.map_err(|e| e.to_string())?;
     demand(removed.messages == but_last.len(), || format!("{removed:?}"))?;
     let maildrop = open(&*store, OURS).await?;
-    let left: Vec<_> = maildrop.listing().iter().map(|entry| entry.uidl.to_owned()).collect();
+    let left: Vec<_> = maildrop.listing().iter().map(|entry| entry.uidl.to_string()).collect();
     demand(last_uidl.is_some_and(|last| left == [last]), || format!("{left:?} are left"))
 }

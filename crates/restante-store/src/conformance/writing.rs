@@ -238,7 +238,7 @@ async fn at_once(factory: &dyn Factory) -> Result<(), String> {
     let maildrop = open(&*store, OURS).await?;
     let texts = read_all(&*maildrop).await?;
     let mut seen: Vec<_> =
-        maildrop.listing().iter().map(|entry| entry.uidl.to_owned()).zip(texts).collect();
+        maildrop.listing().iter().map(|entry| entry.uidl.to_string()).zip(texts).collect();
     expected.sort();
     seen.sort();
     demand(seen == expected, || format!("{} of {} messages", seen.len(), expected.len()))

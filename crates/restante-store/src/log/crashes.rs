@@ -322,7 +322,7 @@ async fn a_long_message_stays_readable_while_a_snapshot_lists_it() {
     let store = open(folder.path(), &settings).unwrap();
     deliver(&store, &[OURS, OURS], &text(1, 2000)).await.unwrap().pop().unwrap().unwrap();
     let reader = store.open(OURS, View::default()).await.unwrap();
-    let uidls: Vec<_> = reader.listing().iter().map(|entry| entry.uidl.to_owned()).collect();
+    let uidls: Vec<_> = reader.listing().iter().map(|entry| entry.uidl.to_string()).collect();
     let files = || fs::read_dir(folder.path().join("s00/big")).unwrap().count();
     assert_eq!((uidls.len(), files()), (2, 1), "one body for both");
     remove(&store, OURS, &uidls[..1]).await.unwrap();

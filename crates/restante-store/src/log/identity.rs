@@ -1,6 +1,6 @@
 //! Ids of messages, and the unique-ids that are made of them.
 
-use mail_wire::Uidl;
+use mail_wire::{Naming, Uidl};
 
 /// Crockford's base 32 in lower case: no two characters look alike, and none differ by case.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -28,15 +28,13 @@ impl Tag {
 
     /// The native unique-id of a message.
     pub(crate) fn uidl(self, id: u64) -> Uidl {
-        let mut octets = [0; 17];
-        let (tag, characters) = octets.split_at_mut(self.0.len());
-        tag.copy_from_slice(&self.0);
-        for (place, octet) in characters.iter_mut().rev().enumerate() {
-            *octet =
-                character(id.unbounded_shr(u32::try_from(place).unwrap_or(64).saturating_mul(5)));
-        }
-        #[expect(clippy::expect_used, reason = "17 characters of the alphabet are a unique-id")]
-        Uidl::new(&octets).expect("a native unique-id follows the grammar")
+        self.naming().uidl(id).to_uidl()
+    }
+
+    /// How native unique-ids are made.
+    pub(crate) fn naming(self) -> Naming {
+        // Four characters of the alphabet: they are a prefix.
+        Naming::new(self.as_str()).unwrap_or_default()
     }
 }
 

@@ -141,7 +141,7 @@ pub(crate) async fn read_all(maildrop: &dyn Maildrop) -> Result<Vec<(String, Str
     let mut all = Vec::new();
     for index in 0..maildrop.listing().len() {
         let number = MessageNumber::from_index(index).unwrap();
-        let uidl = maildrop.listing().get(number).unwrap().uidl.to_owned();
+        let uidl = maildrop.listing().get(number).unwrap().uidl.to_string();
         all.push((uidl, read(maildrop, number).await?));
     }
     Ok(all)
@@ -175,7 +175,7 @@ pub(crate) async fn remove(
     let numbers: Vec<_> = snapshot
         .listing()
         .iter()
-        .filter(|entry| uidls.iter().any(|uidl| uidl == entry.uidl))
+        .filter(|entry| uidls.iter().any(|uidl| entry.uidl == *uidl))
         .map(|entry| entry.number)
         .collect();
     Ok(snapshot.commit(&numbers).await?.messages)

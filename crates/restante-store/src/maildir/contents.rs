@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, OnceLock};
 
-use mail_wire::{Listing, ListingBuilder, MessageNumber, Octets, Uidl};
+use mail_wire::{Listing, ListingBuilder, MessageNumber, Octets};
 use rustix::fs::FileType;
 
 use crate::disk::Disk;
@@ -63,12 +63,9 @@ impl Contents {
             let number = MessageNumber::from_index(place);
             let entry = number.and_then(|number| now.listing.get(number));
             let (Some(entry), Some(row)) = (entry, now.rows.get(place)) else { continue };
-            let damaged = |wrong: String| StoreError::Damaged { detail: wrong };
-            let uidl = Uidl::new(entry.uidl.as_bytes());
-            let uidl = uidl.map_err(|wrong| damaged(wrong.to_string()))?;
             listing
-                .push(entry.id, entry.octets, &uidl, entry.utf8)
-                .map_err(|full| damaged(full.to_string()))?;
+                .push(entry.id, entry.octets, &entry.uidl.to_uidl(), entry.utf8)
+                .map_err(|full| StoreError::Damaged { detail: full.to_string() })?;
             new.push(row.clone());
         }
         if new.is_empty() {

@@ -79,7 +79,7 @@ async fn read_all(maildrop: &dyn Maildrop) -> Result<Vec<(String, String)>, Stor
         let mut text = Vec::new();
         while body.read(&mut text, 4096).await? != Progress::Ended {}
         assert_eq!(text.len() as u64, entry.octets.get(), "P-043");
-        all.push((entry.uidl.to_owned(), String::from_utf8(text).unwrap()));
+        all.push((entry.uidl.to_string(), String::from_utf8(text).unwrap()));
     }
     Ok(all)
 }

@@ -108,7 +108,7 @@ impl Maildrops {
             rows.push(Row {
                 number: entry.number.get(),
                 octets: entry.octets.get(),
-                uidl: entry.uidl.to_owned(),
+                uidl: entry.uidl.to_string(),
                 arrived: arrival.at,
                 sender: arrival.sender,
             });
