@@ -6,9 +6,14 @@
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
+use std::time::Duration;
 
-use mail_wire::{Credentials, MaildropId};
+use mail_wire::{Credentials, Keeping, MaildropId, Quota};
 use serde::{Deserialize, Serialize};
+
+use crate::kind::Kind;
+use crate::rules::Spread;
+use crate::spelling::{Batch, OverQuota, Sessions};
 
 /// An answer that is on its way.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -30,7 +35,15 @@ pub trait Directory: Send + Sync + 'static {
         &self,
         local_part: String,
         domain: Option<String>,
-    ) -> Pending<'_, Result<Vec<MaildropId>, ResolveError>>;
+    ) -> Pending<'_, Result<Vec<Destination>, ResolveError>>;
+
+    /// The maildrops of all accounts and how they are kept, for whoever lets mail expire: in
+    /// the order of their numbers, those behind `after`, a thousand or so at a time; empty at
+    /// the end.
+    fn kept(&self, after: Option<MaildropId>) -> Pending<'_, Result<Vec<Kept>, Unavailable>>;
+
+    /// What differs between accounts, for CAPA before login. Cheap: asked at each connection.
+    fn spread(&self) -> Pending<'_, Result<Spread, Unavailable>>;
 
     /// Whether a session of this account may go on: it was neither disabled nor removed, and
     /// the credential that it used still holds. Cheap: asked now and then in a session.
@@ -69,6 +82,34 @@ pub enum Secrecy {
     Clear,
 }
 
+/// Where mail for an address goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Destination {
+    /// The maildrop.
+    pub maildrop: MaildropId,
+    /// What it may hold.
+    pub quota: Quota,
+    /// What is answered where it is full.
+    pub over_quota: OverQuota,
+}
+
+impl Destination {
+    /// A maildrop without a quota.
+    #[must_use]
+    pub fn unlimited(maildrop: MaildropId) -> Self {
+        Self { maildrop, quota: Quota::default(), over_quota: OverQuota::default() }
+    }
+}
+
+/// A maildrop and how it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The maildrop.
+    pub maildrop: MaildropId,
+    /// How it is kept.
+    pub keeping: Keeping,
+}
+
 /// An account, as the session that logged in needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
@@ -84,6 +125,41 @@ pub struct Account {
     pub label: Option<String>,
     /// The version of that credential when it was used; a change of password raises it.
     pub version: i64,
+    /// What uses that credential; the main password is a device's.
+    pub kind: Kind,
+    /// How the maildrop is kept.
+    pub keeping: Keeping,
+    /// Whether its sessions exclude each other, with what views and workers imply; `None`: as
+    /// the server has it.
+    pub sessions: Option<Sessions>,
+    /// How many messages a worker's session is given.
+    pub batch: u32,
+    /// The least time between two logins; `None`: none.
+    pub login_delay: Option<Duration>,
+    /// The other active device credentials: those that POP3 takes and that were used within 30
+    /// days, the main password among them as 0 (`rulings` 12).
+    pub active: Vec<i64>,
+}
+
+impl Account {
+    /// An account that logged in with its main password, everything else as RFC 1939 has it.
+    #[must_use]
+    pub fn new(id: i64, name: impl Into<String>, maildrop: MaildropId) -> Self {
+        Self {
+            id,
+            name: name.into(),
+            maildrop,
+            credential: 0,
+            label: None,
+            version: 1,
+            kind: Kind::Device,
+            keeping: Keeping::default(),
+            sessions: None,
+            batch: Batch::default().0,
+            login_delay: None,
+            active: Vec::new(),
+        }
+    }
 }
 
 /// Why nobody was verified.
@@ -102,6 +178,14 @@ pub enum VerifyError {
         /// For the log.
         detail: String,
     },
+}
+
+/// The directory cannot say now: overloaded, locked, broken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the directory cannot answer: {detail}")]
+pub struct Unavailable {
+    /// For the log.
+    pub detail: String,
 }
 
 /// Why an address leads nowhere.

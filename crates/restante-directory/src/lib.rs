@@ -31,6 +31,7 @@ mod domain;
 mod hash_pool;
 mod import_file;
 mod import_line;
+mod kind;
 mod local_part;
 mod manage;
 mod near;
@@ -38,20 +39,26 @@ mod network;
 mod password;
 mod records;
 mod refusal;
+mod rules;
 mod settings;
+mod spelling;
 mod workbench;
 
 pub use accounts::{Accounts, Numbers};
 pub use clock::Clock;
 pub use directory::{
-    Account, Directory, Origin, Pending, ResolveError, Scope, Secrecy, VerifyError,
+    Account, Destination, Directory, Kept, Origin, Pending, ResolveError, Scope, Secrecy,
+    Unavailable, VerifyError,
 };
 pub use import_file::{ImportError, ImportLines, import_lines};
+pub use kind::Kind;
 pub use manage::{Manage, Outcome};
 pub use records::{
     AccountChange, AccountRecord, AddressRecord, AppPasswordChange, AppPasswordRecord, Filter,
-    GeneratedAppPassword, ImportBatch, ImportLine, ImportProblem, ImportReport, Kind, LastUse,
+    GeneratedAppPassword, ImportBatch, ImportLine, ImportProblem, ImportReport, LastUse,
     NewAccount, NewAddress, NewAppPassword, Page, RemovedAccount,
 };
 pub use refusal::{ManageError, OpenError};
+pub use rules::{Rule, RuledBy, Rules, Ruling, Spread};
 pub use settings::{HashCost, Settings};
+pub use spelling::{Batch, LoginDelay, MessagesMax, OctetsMax, OverQuota, Sessions, Spelling};

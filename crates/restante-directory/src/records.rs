@@ -1,10 +1,14 @@
 //! What the acts of `Manage` take and give: plain data that can travel.
 
+use std::collections::BTreeMap;
+
 use mail_wire::Secret;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::carried;
 use crate::directory::Scope;
+use crate::kind::Kind;
+use crate::rules::{Rule, Ruling};
 
 /// An account to be made.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -26,6 +30,9 @@ pub struct NewAccount {
     /// Whether the main password is good for POP3; `None`: as the site has it.
     #[serde(default)]
     pub main_password_over_pop3: Option<bool>,
+    /// The rules of keeping that are its own, in words.
+    #[serde(default)]
+    pub keeping: BTreeMap<Rule, String>,
 }
 
 impl NewAccount {
@@ -38,6 +45,7 @@ impl NewAccount {
             allow_clear_text: false,
             networks: Vec::new(),
             main_password_over_pop3: None,
+            keeping: BTreeMap::new(),
         }
     }
 }
@@ -55,6 +63,8 @@ pub struct AccountChange {
     /// `Some(None)`: as the site has it. In JSON absent is not the same as `null`.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub main_password_over_pop3: Option<Option<bool>>,
+    /// The rules of keeping that it gets for its own, in words; `None`: as the site has it.
+    pub keeping: BTreeMap<Rule, Option<String>>,
 }
 
 impl AccountChange {
@@ -83,6 +93,8 @@ pub struct AccountRecord {
     pub networks: Vec<String>,
     /// See [`NewAccount::main_password_over_pop3`].
     pub main_password_over_pop3: Option<bool>,
+    /// How its maildrop is kept and used: each rule, and who says so.
+    pub keeping: BTreeMap<Rule, Ruling>,
     /// The addresses that lead to it, its name first.
     pub addresses: Vec<String>,
     /// How many app passwords it has.
@@ -154,16 +166,6 @@ pub struct Page<T> {
     pub records: Vec<T>,
     /// For [`Filter::after`]; `None` at the end.
     pub next: Option<String>,
-}
-
-/// What uses an app password (`product` §1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// A person's device.
-    Device,
-    /// A robot, one of several that may share a maildrop (`product` §6).
-    Worker,
 }
 
 /// An app password to be generated.

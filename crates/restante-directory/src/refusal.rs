@@ -46,6 +46,14 @@ pub enum ManageError {
         /// What is wrong, and what would be right.
         why: String,
     },
+    /// That is no such rule of keeping.
+    #[error("`{rule}` cannot be so: {why}")]
+    BadRule {
+        /// The rule's name.
+        rule: String,
+        /// What would be right.
+        why: String,
+    },
     /// A request that makes no sense in itself.
     #[error("{why}")]
     BadRequest {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::clock::Clock;
+use crate::rules::Rules;
 
 /// How a directory of accounts behaves.
 #[derive(Clone, Debug)]
@@ -17,6 +18,8 @@ pub struct Settings {
     pub postmaster: Option<String>,
     /// Whether main passwords are good for POP3 where the account does not say.
     pub main_password_over_pop3: bool,
+    /// How maildrops are kept and used where the account does not say.
+    pub rules: Rules,
     /// What a hash of a main password costs.
     pub hash: HashCost,
     /// How many hashes are computed at once; one a core, as each keeps a core busy.
@@ -41,6 +44,7 @@ impl Default for Settings {
             local_parts_case_sensitive: false,
             postmaster: None,
             main_password_over_pop3: true,
+            rules: Rules::default(),
             hash: HashCost::default(),
             hash_places: std::thread::available_parallelism().map_or(1, usize::from),
             // security §4.2: a queue of 64 a core is two seconds of waiting at 30 ms a hash.

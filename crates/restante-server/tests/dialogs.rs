@@ -7,10 +7,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mail_wire::{Credentials, MaildropId};
-use pop3_proto::server::ask::Expire;
+use mail_wire::{After, Credentials, MaildropId, Retention};
 use pop3_proto::server::policy::Utf8Legacy;
-use restante_directory::{Account, Directory, Origin, Pending, ResolveError, VerifyError};
+use restante_directory::{
+    Account, Destination, Directory, Kept, Origin, Pending, ResolveError, Spread, Unavailable,
+    VerifyError,
+};
 use restante_server::net::service::Service;
 use restante_server::session::settings::Pop3Settings;
 use restante_store::Store;
@@ -25,6 +27,8 @@ use crate::tls::Client;
 struct Cast {
     accounts: Vec<(String, String)>,
     broken: bool,
+    login_delay: Option<Duration>,
+    retention: Option<Retention>,
 }
 
 impl Directory for Cast {
@@ -45,14 +49,10 @@ impl Directory for Cast {
                 known.as_bytes() == name && secret.as_bytes() == password.expose()
             });
             let (name, _) = known.ok_or(refused)?;
-            Ok(Account {
-                id: 1,
-                name: name.clone(),
-                maildrop: ANNAS,
-                credential: 0,
-                label: None,
-                version: 1,
-            })
+            let mut account = Account::new(1, name.clone(), ANNAS);
+            account.login_delay = self.login_delay;
+            account.keeping.retention = self.retention;
+            Ok(account)
         })
     }
 
@@ -60,8 +60,18 @@ impl Directory for Cast {
         &self,
         _: String,
         _: Option<String>,
-    ) -> Pending<'_, Result<Vec<MaildropId>, ResolveError>> {
+    ) -> Pending<'_, Result<Vec<Destination>, ResolveError>> {
         Box::pin(async { Err(ResolveError::Unknown) })
+    }
+
+    fn kept(&self, _: Option<MaildropId>) -> Pending<'_, Result<Vec<Kept>, Unavailable>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn spread(&self) -> Pending<'_, Result<Spread, Unavailable>> {
+        let days = self.retention.map(|retention| retention.days);
+        let login_delay = self.login_delay;
+        Box::pin(async move { Ok(Spread { login_delay, days, ..Spread::default() }) })
     }
 
     fn still_valid(&self, _: &Account) -> bool {
@@ -92,12 +102,13 @@ async fn stage(fixture: &Fixture, store: &Arc<Scripted>) -> House {
     let pop3 = Pop3Settings {
         last: fixture.last,
         utf8_legacy: if fixture.utf8_raw { Utf8Legacy::Raw } else { Utf8Legacy::Refuse },
-        login_delay: fixture.login_delay.map(Duration::from_secs),
-        expire: fixture.expire.map(Expire::Days),
         ..Pop3Settings::default()
     };
     let broken = fixture.faults.contains(&Fault::Directory);
-    let cast = Arc::new(Cast { accounts: fixture.accounts.clone(), broken });
+    let retention = fixture.expire.map(|days| Retention { days, after: After::Delivery });
+    let login_delay = fixture.login_delay.map(Duration::from_secs);
+    let cast = Cast { accounts: fixture.accounts.clone(), broken, login_delay, retention };
+    let cast = Arc::new(cast);
     let plan = Plan {
         store: Arc::clone(store) as Arc<dyn Store>,
         directory: Some(cast),

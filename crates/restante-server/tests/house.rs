@@ -7,7 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mail_wire::{Credentials, Form, MaildropId};
-use restante_directory::{Account, Directory, Origin, Pending, ResolveError, VerifyError};
+use restante_directory::{
+    Account, Destination, Directory, Kept, LoginDelay, Origin, Pending, ResolveError, Rules,
+    Spread, Unavailable, VerifyError,
+};
 use restante_server::guard::leases::LeaseSettings;
 use restante_server::guard::limits::Limits;
 use restante_server::guard::presence::Sessions;
@@ -77,6 +80,7 @@ struct State {
     broken: bool,
     disabled: Vec<String>,
     versions: HashMap<String, i64>,
+    rules: HashMap<MaildropId, Rules>,
 }
 
 pub(crate) const ANNAS: MaildropId = MaildropId::new(7);
@@ -95,6 +99,20 @@ impl People {
         *self.state.lock().unwrap().versions.entry(name.to_owned()).or_default() += 1;
     }
 
+    /// How Anna's maildrop is kept from now on, or Bert's.
+    pub(crate) fn keep(&self, maildrop: MaildropId, rules: Rules) {
+        self.state.lock().unwrap().rules.insert(maildrop, rules);
+    }
+
+    fn rules(&self, maildrop: MaildropId) -> Rules {
+        self.state.lock().unwrap().rules.get(&maildrop).copied().unwrap_or_default()
+    }
+
+    fn destination(&self, maildrop: MaildropId) -> Destination {
+        let rules = self.rules(maildrop);
+        Destination { maildrop, quota: rules.keeping.quota, over_quota: rules.over_quota }
+    }
+
     fn account(&self, name: &str) -> Option<Account> {
         let (id, maildrop) = match name {
             "anna" | "anna@example.org" => (1, ANNAS),
@@ -103,7 +121,9 @@ impl People {
         };
         let name = name.split('@').next().unwrap().to_owned();
         let version = self.state.lock().unwrap().versions.get(&name).copied().unwrap_or(0);
-        Some(Account { id, name, maildrop, credential: 0, label: None, version })
+        let rules = self.rules(maildrop);
+        let (keeping, login_delay) = (rules.keeping, rules.login_delay.0);
+        Some(Account { version, keeping, login_delay, ..Account::new(id, name, maildrop) })
     }
 }
 
@@ -142,7 +162,7 @@ impl Directory for People {
         &self,
         local_part: String,
         domain: Option<String>,
-    ) -> Pending<'_, Result<Vec<MaildropId>, ResolveError>> {
+    ) -> Pending<'_, Result<Vec<Destination>, ResolveError>> {
         Box::pin(async move {
             if self.state.lock().unwrap().broken {
                 return Err(ResolveError::Unavailable { detail: "broken for a test".to_owned() });
@@ -155,13 +175,35 @@ impl Directory for People {
                     if self.state.lock().unwrap().disabled.contains(&"anna".to_owned()) {
                         return Err(ResolveError::Disabled);
                     }
-                    Ok(vec![ANNAS])
+                    Ok(vec![self.destination(ANNAS)])
                 }
-                "bert" => Ok(vec![BERTS]),
-                "both" => Ok(vec![ANNAS, BERTS]),
+                "bert" => Ok(vec![self.destination(BERTS)]),
+                "both" => Ok(vec![self.destination(ANNAS), self.destination(BERTS)]),
                 _ => Err(ResolveError::Unknown),
             }
         })
+    }
+
+    fn kept(&self, after: Option<MaildropId>) -> Pending<'_, Result<Vec<Kept>, Unavailable>> {
+        let behind = |maildrop: &MaildropId| after.is_none_or(|after| *maildrop > after);
+        let kept = [ANNAS, BERTS].into_iter().filter(behind).map(|maildrop| {
+            let keeping = self.rules(maildrop).keeping;
+            Kept { maildrop, keeping }
+        });
+        Box::pin(std::future::ready(Ok(kept.collect())))
+    }
+
+    fn spread(&self) -> Pending<'_, Result<Spread, Unavailable>> {
+        let [anna, bert] = [ANNAS, BERTS].map(|maildrop| self.rules(maildrop));
+        let delays = [anna, bert].map(|rules| rules.login_delay);
+        let days = [anna, bert].map(|rules| rules.keeping.retention.map(|kept| kept.days));
+        let LoginDelay(login_delay) = delays.into_iter().max_by_key(|delay| delay.0).unwrap();
+        Box::pin(std::future::ready(Ok(Spread {
+            login_delay,
+            login_delay_differs: delays[0] != delays[1],
+            days: days.into_iter().flatten().min(),
+            days_differ: days[0] != days[1],
+        })))
     }
 
     fn still_valid(&self, account: &Account) -> bool {

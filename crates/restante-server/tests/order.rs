@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use mail_wire::{Credentials, Listing, MaildropId, MessageNumber};
 use restante_directory::{
-    Account, Directory, Origin, Pending as Answer, ResolveError, VerifyError,
+    Account, Destination, Directory, Kept, Origin, Pending as Answer, ResolveError, Spread,
+    Unavailable, VerifyError,
 };
 use restante_server::net::service::Service;
 use restante_server::session::settings::IntakeSettings;
@@ -158,13 +159,21 @@ impl Directory for SlowForBert {
         &self,
         local_part: String,
         domain: Option<String>,
-    ) -> Answer<'_, Result<Vec<MaildropId>, ResolveError>> {
+    ) -> Answer<'_, Result<Vec<Destination>, ResolveError>> {
         Box::pin(async move {
             if local_part == "bert" {
                 self.door.pass().await;
             }
             self.people.resolve(local_part, domain).await
         })
+    }
+
+    fn kept(&self, after: Option<MaildropId>) -> Answer<'_, Result<Vec<Kept>, Unavailable>> {
+        self.people.kept(after)
+    }
+
+    fn spread(&self) -> Answer<'_, Result<Spread, Unavailable>> {
+        self.people.spread()
     }
 
     fn still_valid(&self, account: &Account) -> bool {

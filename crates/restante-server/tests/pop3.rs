@@ -1,5 +1,6 @@
 //! POP3 sessions, from greeting to goodbye.
 
+use restante_directory::{LoginDelay, Rules};
 use restante_server::net::service::Service;
 use restante_server::session::settings::Pop3Settings;
 
@@ -194,9 +195,9 @@ async fn a_broken_directory_is_no_wrong_password() {
 // P-074, P-081: LOGIN-DELAY is announced and enforced
 #[tokio::test]
 async fn login_delay_is_enforced() {
-    let login_delay = Some(std::time::Duration::from_mins(10));
-    let pop3 = Pop3Settings { login_delay, ..Pop3Settings::default() };
-    let house = House::with(Plan { pop3, ..Plan::default() }).await;
+    let house = House::build().await;
+    let login_delay = LoginDelay(Some(std::time::Duration::from_mins(10)));
+    house.people.keep(ANNAS, Rules { login_delay, ..Rules::default() });
     let mut first = house.anna().await;
     first.expect("CAPA", "+OK").await;
     assert!(first.rows().await.contains(&"LOGIN-DELAY 600".to_owned()));

@@ -77,7 +77,8 @@ impl Store for Scripted {
             durable: false,
             atomic_update: true,
             shared_with_others: false,
-            custody: false,
+            // EXPIRE is announced only where something can expire.
+            custody: true,
             surrogates: false,
         }
     }

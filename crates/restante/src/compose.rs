@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pop3_proto::server::policy::Utf8Legacy;
-use restante_directory::{Accounts, Directory, Manage};
+use restante_directory::{Accounts, Directory, LoginDelay, Manage, Rules};
 use restante_server::Services;
 use restante_server::guard::leases::LeaseSettings;
 use restante_server::guard::limits::Limits;
@@ -119,7 +119,6 @@ pub(crate) fn server_settings(
                 Utf8LegacySetting::Refuse => Utf8Legacy::Refuse,
                 Utf8LegacySetting::Raw => Utf8Legacy::Raw,
             },
-            login_delay: site.login_delay,
             ..Pop3Settings::default()
         },
         intake: IntakeSettings {
@@ -134,10 +133,8 @@ pub(crate) fn server_settings(
             lmtp_beyond_loopback: settings.intake.lmtp_beyond_loopback,
         },
         limits: limits(settings),
-        sessions: match site.sessions {
-            SessionsSetting::Exclusive => Sessions::Exclusive { lock_wait: site.lock_wait },
-            SessionsSetting::Snapshot => Sessions::Snapshot,
-        },
+        // The directory says whose sessions overlap.
+        sessions: Sessions::Exclusive { lock_wait: site.lock_wait },
         leases: LeaseSettings::default(),
         deaths_max: 5,
         drain: settings.timeouts.drain,
@@ -151,7 +148,21 @@ fn directory_settings(settings: &Settings) -> restante_directory::Settings {
         local_parts_case_sensitive: settings.intake.case_sensitive,
         postmaster: settings.intake.postmaster.clone(),
         main_password_over_pop3: settings.site.main_password_over_pop3,
+        rules: rules(settings),
         ..restante_directory::Settings::default()
+    }
+}
+
+/// How maildrops are kept and used where the account does not say.
+fn rules(settings: &Settings) -> Rules {
+    let site = &settings.site;
+    Rules {
+        sessions: match site.sessions {
+            SessionsSetting::Exclusive => restante_directory::Sessions::Exclusive,
+            SessionsSetting::Snapshot => restante_directory::Sessions::Snapshot,
+        },
+        login_delay: LoginDelay(site.login_delay),
+        ..Rules::default()
     }
 }
 

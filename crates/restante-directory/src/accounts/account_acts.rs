@@ -1,9 +1,10 @@
 //! The acts on accounts.
 
 use mail_wire::Secret;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::insert::AccountRow;
+use super::own_rules;
 use super::parts::Parts;
 use super::show;
 use crate::app_password::AppPassword;
@@ -38,7 +39,10 @@ impl Parts {
             for address in &new.addresses {
                 self.naming.give_address(transaction, address, id)?;
             }
-            show::account(transaction, id)
+            for (rule, text) in &new.keeping {
+                own_rules::set(transaction, id, *rule, Some(text))?;
+            }
+            self.shown(transaction, id)
         })?;
         self.memory.forget_all();
         Ok(record)
@@ -76,14 +80,14 @@ impl Parts {
                     |row| row.get(0),
                 )?
                 .collect::<Result<_, _>>()?;
-            page(ids, limit, |id| show::account(connection, id), |record| record.name.clone())
+            page(ids, limit, |id| self.shown(connection, id), |record| record.name.clone())
         })
     }
 
     pub(super) fn show_account(&self, name: &str) -> Result<AccountRecord, ManageError> {
         self.flush()?;
         self.database
-            .read(|connection| show::account(connection, self.naming.account(connection, name)?))
+            .read(|connection| self.shown(connection, self.naming.account(connection, name)?))
     }
 
     pub(super) fn change_account(
@@ -111,9 +115,12 @@ impl Parts {
                     change.main_password_over_pop3.is_some(),
                     change.main_password_over_pop3.flatten()
                 ])?;
-            show::account(transaction, id)
+            for (rule, text) in &change.keeping {
+                own_rules::set(transaction, id, *rule, text.as_deref())?;
+            }
+            self.shown(transaction, id)
         })?;
-        // Where mail goes depends on `enabled` too.
+        // Where mail goes, and what fits, depends on this too.
         self.memory.forget_all();
         Ok(record)
     }
@@ -130,7 +137,7 @@ impl Parts {
                     "UPDATE account SET hash = ?2, version = version + 1 WHERE id = ?1",
                 )?
                 .execute(params![id, hash.map(|hash| hash.expose().as_str())])?;
-            show::account(transaction, id)
+            self.shown(transaction, id)
         })?;
         self.memory.forget_credentials(record.id);
         self.verified.forget(record.id);
@@ -224,6 +231,10 @@ impl Parts {
             .flatten()
             .map(Secret::new)
             .map_err(|detail| ManageError::Unavailable { detail })
+    }
+
+    fn shown(&self, connection: &Connection, id: i64) -> Result<AccountRecord, ManageError> {
+        show::account(connection, id, self.rules, self.clock.now())
     }
 
     pub(super) fn flush(&self) -> Result<(), ManageError> {

@@ -7,11 +7,10 @@ use super::show;
 use crate::address::shown;
 use crate::app_password::AppPassword;
 use crate::directory::Scope;
+use crate::kind::Kind;
 use crate::near::nearest;
 use crate::network::Networks;
-use crate::records::{
-    AppPasswordChange, AppPasswordRecord, GeneratedAppPassword, Kind, NewAppPassword,
-};
+use crate::records::{AppPasswordChange, AppPasswordRecord, GeneratedAppPassword, NewAppPassword};
 use crate::refusal::ManageError;
 
 /// Each login by an app password looks at all of its account; nobody has so many devices.

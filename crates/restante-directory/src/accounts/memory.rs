@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use mail_wire::MaildropId;
-
 use super::state::AccountState;
+use crate::directory::Destination;
+use crate::rules::Spread;
 
 /// The memory.
 #[derive(Default)]
@@ -21,7 +21,8 @@ struct Contents {
     generation: u64,
     logins: HashMap<String, i64>,
     accounts: HashMap<i64, Arc<AccountState>>,
-    addresses: HashMap<String, Arc<[MaildropId]>>,
+    addresses: HashMap<String, Arc<[Destination]>>,
+    spread: Option<Spread>,
 }
 
 /// When a reader began to ask.
@@ -49,7 +50,7 @@ impl Memory {
     }
 
     /// Where an address leads.
-    pub(super) fn address(&self, key: &str) -> Option<Arc<[MaildropId]>> {
+    pub(super) fn address(&self, key: &str) -> Option<Arc<[Destination]>> {
         self.read().addresses.get(key).cloned()
     }
 
@@ -70,10 +71,23 @@ impl Memory {
     }
 
     /// Keeps where an address leads.
-    pub(super) fn keep_address(&self, since: Generation, key: String, drops: Arc<[MaildropId]>) {
+    pub(super) fn keep_address(&self, since: Generation, key: String, drops: Arc<[Destination]>) {
         let mut contents = self.write();
         if contents.generation == since.0 {
             keep(&mut contents.addresses, key, drops);
+        }
+    }
+
+    /// What differs between accounts.
+    pub(super) fn spread(&self) -> Option<Spread> {
+        self.read().spread
+    }
+
+    /// Keeps what differs between accounts.
+    pub(super) fn keep_spread(&self, since: Generation, spread: Spread) {
+        let mut contents = self.write();
+        if contents.generation == since.0 {
+            contents.spread = Some(spread);
         }
     }
 
@@ -110,17 +124,20 @@ fn keep<K: Eq + Hash, V>(map: &mut HashMap<K, V>, key: K, value: V) {
 
 #[cfg(test)]
 mod tests {
+    use mail_wire::MaildropId;
+
     use super::*;
 
     // rulings 11: what was read before a change must not be kept after it
     #[test]
     fn what_was_read_before_a_change_is_not_kept() {
         let memory = Memory::default();
+        let annas = [Destination::unlimited(MaildropId::new(1))];
         let before = memory.generation();
         memory.forget_credentials(1);
-        memory.keep_address(before, "a@b".to_owned(), Arc::from([MaildropId::new(1)]));
+        memory.keep_address(before, "a@b".to_owned(), Arc::from(annas));
         assert!(memory.address("a@b").is_none());
-        memory.keep_address(memory.generation(), "a@b".to_owned(), Arc::from([MaildropId::new(1)]));
+        memory.keep_address(memory.generation(), "a@b".to_owned(), Arc::from(annas));
         assert!(memory.address("a@b").is_some());
         memory.forget_all();
         assert!(memory.address("a@b").is_none());

@@ -10,11 +10,13 @@ mod import_acts;
 mod insert;
 mod last_use;
 mod memory;
+mod own_rules;
 mod parts;
 mod resolve;
 mod schema;
 mod show;
 mod state;
+mod survey;
 mod verify;
 
 use std::path::Path;
@@ -25,7 +27,9 @@ use std::time::Duration;
 use mail_wire::{Credentials, MaildropId, Secret};
 
 use self::parts::Parts;
-use crate::directory::{Account, Directory, Origin, Pending, ResolveError, VerifyError};
+use crate::directory::{
+    Account, Destination, Directory, Kept, Origin, Pending, ResolveError, Unavailable, VerifyError,
+};
 use crate::manage::{Manage, Outcome};
 use crate::records::{
     AccountChange, AccountRecord, AddressRecord, AppPasswordChange, AppPasswordRecord, Filter,
@@ -33,6 +37,7 @@ use crate::records::{
     RemovedAccount,
 };
 use crate::refusal::{ManageError, OpenError};
+use crate::rules::Spread;
 use crate::settings::Settings;
 
 /// The accounts, app passwords and addresses of a site.
@@ -74,6 +79,21 @@ impl Accounts {
             hashes_refused: self.parts.pool.refused(),
             hashes_waiting: self.parts.pool.inside(),
         }
+    }
+
+    /// Looks something up where blocking is allowed.
+    fn ask<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&Parts) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Pending<'static, Result<T, Unavailable>> {
+        let parts = Arc::clone(&self.parts);
+        Box::pin(async move {
+            let unavailable = |detail| Unavailable { detail };
+            tokio::task::spawn_blocking(move || ask(&parts))
+                .await
+                .map_err(|error| unavailable(error.to_string()))?
+                .map_err(|error| unavailable(error.to_string()))
+        })
     }
 
     /// Runs an act where blocking is allowed.
@@ -118,8 +138,19 @@ impl Directory for Accounts {
         &self,
         local_part: String,
         domain: Option<String>,
-    ) -> Pending<'_, Result<Vec<MaildropId>, ResolveError>> {
+    ) -> Pending<'_, Result<Vec<Destination>, ResolveError>> {
         self.parts.resolve(&local_part, domain.as_deref())
+    }
+
+    fn kept(&self, after: Option<MaildropId>) -> Pending<'_, Result<Vec<Kept>, Unavailable>> {
+        self.ask(move |parts| parts.kept(after))
+    }
+
+    fn spread(&self) -> Pending<'_, Result<Spread, Unavailable>> {
+        match self.parts.memory.spread() {
+            Some(spread) => Box::pin(std::future::ready(Ok(spread))),
+            None => self.ask(Parts::spread),
+        }
     }
 
     fn still_valid(&self, account: &Account) -> bool {

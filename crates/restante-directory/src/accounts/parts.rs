@@ -18,6 +18,7 @@ use crate::domain::Domain;
 use crate::hash_pool::HashPool;
 use crate::password::Hasher;
 use crate::refusal::OpenError;
+use crate::rules::Rules;
 use crate::settings::Settings;
 
 /// The parts of an open directory of accounts.
@@ -25,6 +26,8 @@ pub(super) struct Parts {
     pub(super) naming: Naming,
     pub(super) postmaster: Option<Address>,
     pub(super) main_password_over_pop3: bool,
+    /// The site's.
+    pub(super) rules: Rules,
     pub(super) clock: Clock,
     pub(super) database: Database,
     pub(super) memory: Memory,
@@ -62,6 +65,7 @@ impl Parts {
             naming,
             postmaster,
             main_password_over_pop3: settings.main_password_over_pop3,
+            rules: settings.rules,
             clock: settings.clock,
             database,
             memory: Memory::default(),
@@ -74,13 +78,18 @@ impl Parts {
         })
     }
 
+    /// An account from the database.
+    fn load(&self, id: i64) -> rusqlite::Result<Option<AccountState>> {
+        self.database.read(|connection| AccountState::load(connection, id, self.rules))
+    }
+
     /// An account by its number, from memory or the database.
     pub(super) fn account(&self, id: i64) -> rusqlite::Result<Option<Arc<AccountState>>> {
         if let Some(state) = self.memory.account(id) {
             return Ok(Some(state));
         }
         let since = self.memory.generation();
-        let state = self.database.read(|connection| AccountState::load(connection, id))?;
+        let state = self.load(id)?;
         let state = state.map(Arc::new);
         if let Some(state) = &state {
             self.memory.keep_account(since, None, state);

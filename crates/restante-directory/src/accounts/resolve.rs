@@ -5,12 +5,13 @@ use std::sync::Arc;
 use mail_wire::MaildropId;
 use rusqlite::{Connection, OptionalExtension};
 
+use super::own_rules;
 use super::parts::Parts;
-use crate::directory::{Pending, ResolveError};
+use crate::directory::{Destination, Pending, ResolveError};
 use crate::domain::Domain;
 use crate::local_part::LocalPart;
 
-type Found = Result<Vec<MaildropId>, ResolveError>;
+type Found = Result<Vec<Destination>, ResolveError>;
 
 impl Parts {
     /// See [`Directory::resolve`](crate::Directory::resolve).
@@ -83,8 +84,12 @@ impl Parts {
         if drops.is_empty() {
             return Err(ResolveError::Unknown);
         }
-        let open: Vec<_> =
-            drops.into_iter().filter_map(|(drop, enabled)| enabled.then_some(drop)).collect();
+        let mut open = Vec::new();
+        for (account, maildrop, _) in drops.into_iter().filter(|(.., enabled)| *enabled) {
+            let rules = own_rules::resolved(connection, account, self.rules)?;
+            let (quota, over_quota) = (rules.keeping.quota, rules.over_quota);
+            open.push(Destination { maildrop, quota, over_quota });
+        }
         if open.is_empty() { Err(ResolveError::Disabled) } else { Ok(open) }
     }
 
@@ -165,17 +170,17 @@ impl Parts {
 
 const POSTMASTER: &str = "postmaster";
 
-/// The maildrops behind an address, each once, and whether their accounts are enabled.
+/// The accounts behind an address, their maildrops, and whether they are enabled.
 fn maildrops_of(
     connection: &Connection,
     address: i64,
-) -> rusqlite::Result<Vec<(MaildropId, bool)>> {
+) -> rusqlite::Result<Vec<(i64, MaildropId, bool)>> {
     connection
         .prepare_cached(
-            "SELECT c.maildrop, c.enabled FROM address_target t
+            "SELECT c.id, c.maildrop, c.enabled FROM address_target t
              JOIN account c ON c.id = t.account WHERE t.address = ?1 ORDER BY c.id",
         )?
-        .query_map([address], |row| Ok((MaildropId::new(row.get(0)?), row.get(1)?)))?
+        .query_map([address], |row| Ok((row.get(0)?, MaildropId::new(row.get(1)?), row.get(2)?)))?
         .collect()
 }
 

@@ -1,13 +1,22 @@
 //! Records as people and commands see them, read from the database.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::own_rules;
 use crate::directory::Scope;
-use crate::records::{AccountRecord, AddressRecord, AppPasswordRecord, Kind, LastUse};
+use crate::records::{AccountRecord, AddressRecord, AppPasswordRecord, LastUse};
 use crate::refusal::ManageError;
+use crate::rules::Rules;
 
 /// One account.
-pub(super) fn account(connection: &Connection, id: i64) -> Result<AccountRecord, ManageError> {
+pub(super) fn account(
+    connection: &Connection,
+    id: i64,
+    site: Rules,
+    now: i64,
+) -> Result<AccountRecord, ManageError> {
     let record = connection
         .prepare_cached(
             "SELECT id, name, enabled, maildrop, hash IS NOT NULL, allow_clear_text, networks,
@@ -29,12 +38,14 @@ pub(super) fn account(connection: &Connection, id: i64) -> Result<AccountRecord,
                 last_use: last_use(row, 9)?,
                 app_passwords: row.get(12)?,
                 addresses: Vec::new(),
+                keeping: BTreeMap::new(),
             })
         })
         .optional()?;
     let Some(mut record) = record else {
         return Err(ManageError::Unavailable { detail: format!("account {id} has gone") });
     };
+    record.keeping = own_rules::rulings(connection, id, site, now)?;
     record.addresses = connection
         .prepare_cached(
             "SELECT a.local || '@' || a.domain FROM address_target t
@@ -90,7 +101,7 @@ fn app_password(row: &Row<'_>) -> rusqlite::Result<AppPasswordRecord> {
         account: row.get(1)?,
         account_id: row.get(2)?,
         label: row.get(3)?,
-        kind: if row.get_ref(4)?.as_str()? == "worker" { Kind::Worker } else { Kind::Device },
+        kind: own_rules::kind(row.get_ref(4)?.as_str()?),
         scopes,
         networks: list(&row.get::<_, String>(8)?),
         expires: row.get(9)?,

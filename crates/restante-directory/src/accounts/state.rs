@@ -3,9 +3,16 @@
 use mail_wire::{MaildropId, Secret};
 use rusqlite::{Connection, OptionalExtension, Row};
 
+use super::own_rules;
 use crate::app_password::Digest;
 use crate::directory::{Account, Origin, Scope, Secrecy};
+use crate::kind::Kind;
 use crate::network::Networks;
+use crate::rules::Rules;
+use crate::spelling::Sessions;
+
+/// A credential is active for so long after its last use (`rulings` 12): 30 days.
+const ACTIVE_SECS: i64 = 30 * 86_400;
 
 /// What a login must know of an account.
 pub(super) struct AccountState {
@@ -19,6 +26,9 @@ pub(super) struct AccountState {
     /// `None`: damaged, nobody is let in.
     networks: Option<Networks>,
     main_over_pop3: Option<bool>,
+    last_used: Option<i64>,
+    /// The site's, with its own in their places.
+    rules: Rules,
     app_passwords: Vec<AppPasswordState>,
 }
 
@@ -26,6 +36,8 @@ pub(super) struct AccountState {
 pub(super) struct AppPasswordState {
     pub(super) id: i64,
     label: String,
+    kind: Kind,
+    last_used: Option<i64>,
     scopes: [bool; 3],
     networks: Option<Networks>,
     expires: Option<i64>,
@@ -34,12 +46,16 @@ pub(super) struct AppPasswordState {
 }
 
 impl AccountState {
-    /// Reads an account. Two indexed reads.
-    pub(super) fn load(connection: &Connection, id: i64) -> rusqlite::Result<Option<Self>> {
+    /// Reads an account. Three indexed reads.
+    pub(super) fn load(
+        connection: &Connection,
+        id: i64,
+        site: Rules,
+    ) -> rusqlite::Result<Option<Self>> {
         let state = connection
             .prepare_cached(
                 "SELECT id, name, maildrop, enabled, hash, version, allow_clear_text, networks,
-                        main_password_over_pop3
+                        main_password_over_pop3, last_used
                  FROM account WHERE id = ?1",
             )?
             .query_row([id], |row| {
@@ -53,15 +69,18 @@ impl AccountState {
                     allow_clear_text: row.get(6)?,
                     networks: Networks::from_stored(&row.get::<_, String>(7)?),
                     main_over_pop3: row.get(8)?,
+                    last_used: row.get(9)?,
+                    rules: site,
                     app_passwords: Vec::new(),
                 })
             })
             .optional()?;
         let Some(mut state) = state else { return Ok(None) };
+        state.rules = own_rules::resolved(connection, id, site)?;
         state.app_passwords = connection
             .prepare_cached(
                 "SELECT id, label, scope_pop3, scope_submission, scope_web, networks, expires,
-                        digest, version
+                        digest, version, kind, last_used
                  FROM app_password WHERE account = ?1",
             )?
             .query_map([id], AppPasswordState::from_row)?
@@ -127,12 +146,11 @@ impl AccountState {
     /// For the session of the main password.
     pub(super) fn by_main_password(&self) -> Account {
         Account {
-            id: self.id,
-            name: self.name.clone(),
-            maildrop: self.maildrop,
-            credential: 0,
-            label: None,
             version: self.version,
+            keeping: self.rules.keeping,
+            batch: self.rules.batch.0,
+            login_delay: self.rules.login_delay.0,
+            ..Account::new(self.id, self.name.clone(), self.maildrop)
         }
     }
 
@@ -142,8 +160,44 @@ impl AccountState {
             credential: app.id,
             label: Some(app.label.clone()),
             version: app.version,
+            kind: app.kind,
             ..self.by_main_password()
         }
+    }
+
+    /// The device credentials that POP3 takes and that were used within 30 days, but for this
+    /// one (`rulings` 12). `noted` says when a credential was used since the start.
+    pub(super) fn active(
+        &self,
+        but: i64,
+        site_allows_main: bool,
+        now: i64,
+        noted: impl Fn(i64) -> Option<i64>,
+    ) -> Vec<i64> {
+        let used = |credential, kept: Option<i64>| {
+            credential != but
+                && noted(credential)
+                    .max(kept)
+                    .is_some_and(|at| at > now.saturating_sub(ACTIVE_SECS))
+        };
+        let main = self.hash.is_some()
+            && self.main_over_pop3.unwrap_or(site_allows_main)
+            && used(0, self.last_used);
+        let devices = self.pop3(now).filter(|app| app.kind == Kind::Device);
+        let apps = devices.filter(|app| used(app.id, app.last_used)).map(|app| app.id);
+        main.then_some(0).into_iter().chain(apps).collect()
+    }
+
+    /// Whether its sessions exclude each other.
+    pub(super) fn sessions(&self, now: i64) -> Sessions {
+        self.rules.sessions(self.pop3(now).map(|app| app.kind)).0
+    }
+
+    /// The app passwords that POP3 takes.
+    fn pop3(&self, now: i64) -> impl Iterator<Item = &AppPasswordState> {
+        self.app_passwords
+            .iter()
+            .filter(move |app| app.scopes[0] && app.expires.is_none_or(|expires| expires > now))
     }
 
     fn refusal(&self, origin: &Origin, networks: Option<&Networks>) -> Option<&'static str> {
@@ -173,6 +227,8 @@ impl AppPasswordState {
             expires: row.get(6)?,
             digest: Digest::new(row.get(7)?),
             version: row.get(8)?,
+            kind: own_rules::kind(row.get_ref(9)?.as_str()?),
+            last_used: row.get(10)?,
         })
     }
 }

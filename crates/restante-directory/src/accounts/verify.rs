@@ -207,7 +207,7 @@ impl Parts {
     fn judge_main(&self, state: &AccountState, origin: Origin) -> Verdict {
         match state.main_refusal(&origin, self.main_password_over_pop3) {
             Some(reason) => refused(reason),
-            None => Ok(self.note(state.by_main_password(), origin)),
+            None => Ok(self.admit(state.by_main_password(), state, origin)),
         }
     }
 
@@ -217,13 +217,17 @@ impl Parts {
         let Some((state, app)) = found else { return refused("no such app password") };
         match state.app_refusal(app, &origin, self.clock.now()) {
             Some(reason) => refused(reason),
-            None => Ok(self.note(state.by_app_password(app), origin)),
+            None => Ok(self.admit(state.by_app_password(app), state, origin)),
         }
     }
 
-    fn note(&self, account: Account, origin: Origin) -> Account {
-        self.last_uses.note(&account, origin.address, self.clock.now());
-        account
+    fn admit(&self, account: Account, state: &AccountState, origin: Origin) -> Account {
+        let now = self.clock.now();
+        self.last_uses.note(&account, origin.address, now);
+        let used = |credential| self.last_uses.noted(state.id, credential);
+        let active = state.active(account.credential, self.main_password_over_pop3, now, used);
+        let sessions = Some(state.sessions(now));
+        Account { sessions, active, ..account }
     }
 
     /// Looks an account up in the database and keeps it; where there is none, says why.
@@ -239,7 +243,9 @@ impl Parts {
             let since = parts.memory.generation();
             let (reason, state) = parts.database.read(|connection| {
                 Ok::<_, rusqlite::Error>(match parts.naming.login(connection, &name)? {
-                    Meant::Account(id) => ("no such account", AccountState::load(connection, id)?),
+                    Meant::Account(id) => {
+                        ("no such account", AccountState::load(connection, id, parts.rules)?)
+                    }
                     Meant::Nobody => ("no such account", None),
                     Meant::Several => ("the name stands for several accounts", None),
                 })

@@ -2,6 +2,7 @@
 
 mod change;
 mod import;
+mod keeping;
 mod manage;
 mod opening;
 mod resolve;

@@ -96,6 +96,12 @@ async fn schema_1_opens() {
     };
     let account = accounts.verify(credentials, crate::site::home()).await.unwrap();
     assert_eq!(account.label.as_deref(), Some("laptop"));
+    // what came with schema 2 is as the site has it, and can be set
+    assert!(anna.keeping.values().all(|ruling| ruling.from == restante_directory::RuledBy::Site));
+    let keeping = [(restante_directory::Rule::Delete, Some("ignore".to_owned()))].into();
+    let change = restante_directory::AccountChange { keeping, ..Default::default() };
+    let anna = accounts.change_account("anna".to_owned(), change).await.unwrap();
+    assert_eq!(anna.keeping[&restante_directory::Rule::Delete].value, "ignore");
 }
 
 #[test]

@@ -106,7 +106,7 @@ impl Site {
             None => (address, None),
         };
         let drops = self.accounts.resolve(local.to_owned(), domain).await?;
-        Ok(drops.into_iter().map(mail_wire::MaildropId::get).collect())
+        Ok(drops.into_iter().map(|found| found.maildrop.get()).collect())
     }
 
     pub(crate) async fn maildrop(&self, name: &str) -> u64 {

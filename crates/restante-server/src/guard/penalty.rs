@@ -33,7 +33,7 @@ const DELAYS: [Duration; 5] = [
 pub(crate) struct Penalties {
     hasher: RandomState,
     failures: Mutex<Generations>,
-    logins: Mutex<HashMap<i64, Instant>>,
+    logins: Mutex<HashMap<i64, (Instant, Duration)>>,
 }
 
 #[derive(Debug, Default)]
@@ -104,21 +104,23 @@ impl Penalties {
         delay: Duration,
         now: Instant,
     ) -> Option<Duration> {
-        let mut logins = self.logins();
-        if logins.len() >= KEYS_MAX {
-            logins.retain(|_, last| now.saturating_duration_since(*last) < delay);
-        }
-        let last = logins.get(&account)?;
+        let logins = self.logins();
+        let (last, _) = logins.get(&account)?;
         let wait = delay.saturating_sub(now.saturating_duration_since(*last));
         (!wait.is_zero()).then_some(wait)
     }
 
-    /// This account has logged in.
-    pub(crate) fn logged_in(&self, account: i64, now: Instant) {
-        self.logins().insert(account, now);
+    /// This account has logged in, and may not do so again for so long.
+    pub(crate) fn logged_in(&self, account: i64, delay: Duration, now: Instant) {
+        let mut logins = self.logins();
+        if logins.len() >= KEYS_MAX {
+            // Each by its own delay: accounts differ.
+            logins.retain(|_, (last, delay)| now.saturating_duration_since(*last) < *delay);
+        }
+        logins.insert(account, (now, delay));
     }
 
-    fn logins(&self) -> MutexGuard<'_, HashMap<i64, Instant>> {
+    fn logins(&self) -> MutexGuard<'_, HashMap<i64, (Instant, Duration)>> {
         self.logins.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -231,7 +233,7 @@ mod tests {
         let penalties = Penalties::default();
         let (now, delay) = (Instant::now(), Duration::from_mins(1));
         assert_eq!(penalties.login_wait(1, delay, now), None);
-        penalties.logged_in(1, now);
+        penalties.logged_in(1, delay, now);
         let early = now + Duration::from_secs(20);
         assert_eq!(penalties.login_wait(1, delay, early), Some(Duration::from_secs(40)));
         assert_eq!(penalties.login_wait(2, delay, early), None);

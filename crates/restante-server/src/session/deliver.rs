@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use lmtp_proto::Failure;
 use mail_wire::{Form, MaildropId};
+use restante_directory::Destination;
 use restante_store::{Delivery, Incoming, Provenance, Recipient, Store, StoreError, Stored};
 
 use crate::ledger::events;
@@ -32,7 +33,7 @@ pub(crate) struct Addressee {
     /// The address as Delivered-To says it.
     pub(crate) address: String,
     /// The maildrops behind it, several for an alias; never empty.
-    pub(crate) maildrops: Vec<MaildropId>,
+    pub(crate) maildrops: Vec<Destination>,
 }
 
 /// A delivery under way. Dropping it leaves nothing.
@@ -162,10 +163,11 @@ impl Letter {
             let mut serving = Vec::new();
             if !header.was_delivered_to(&addressee.address) {
                 let prefix = self.trace.prefix(&addressee.address, alone);
-                for &maildrop in &addressee.maildrops {
+                for &Destination { maildrop, quota, .. } in &addressee.maildrops {
                     serving.push(*places.entry(maildrop).or_insert_with(|| {
                         let copy = Recipient::new(maildrop, prefix.clone());
-                        plan.copies.push(Recipient { address: addressee.address.clone(), ..copy });
+                        let address = addressee.address.clone();
+                        plan.copies.push(Recipient { address, quota, ..copy });
                         plan.copies.len().saturating_sub(1)
                     }));
                 }

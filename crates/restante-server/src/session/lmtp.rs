@@ -6,8 +6,7 @@ use lmtp_proto::{
     Answer, Ask, BareLineEnds, Dialect, Envelope, Failure, ForwardPath, Limits, Mailbox, Next,
     Policy, Reason, RecipientRefusal, Session, Tell, Tls,
 };
-use mail_wire::MaildropId;
-use restante_directory::ResolveError;
+use restante_directory::{Destination, ResolveError};
 use tokio::time::Instant;
 
 use crate::guard::nudge::Word;
@@ -88,7 +87,7 @@ struct Driver<'c> {
     context: &'c Context,
     session: Session,
     /// Where the recipients of the mail transaction under way lead.
-    resolved: HashMap<ForwardPath, Vec<MaildropId>>,
+    resolved: HashMap<ForwardPath, Vec<Destination>>,
     inbound: Option<Inbound>,
     told: bool,
 }

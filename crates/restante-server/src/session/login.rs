@@ -53,7 +53,7 @@ async fn try_open(
 ) -> Result<Login, Refusal> {
     // Read before the answer, so that a change in between is seen.
     let changes_seen = context.account_changes();
-    if let Some(delay) = context.pop3.login_delay
+    if let Some(delay) = account.login_delay
         && let Some(wait) = context.penalties.login_wait(account.id, delay, Instant::now())
     {
         return Err(Refusal::LoginDelay { wait });
@@ -118,8 +118,8 @@ fn welcome(login: &Login, visit: &mut Visit, context: &Context) {
     visit.admission.logged_in();
     visit.present.is(&login.account.name);
     context.stats.logins.increment();
-    if context.pop3.login_delay.is_some() {
-        context.penalties.logged_in(login.account.id, Instant::now());
+    if let Some(delay) = login.account.login_delay {
+        context.penalties.logged_in(login.account.id, delay, Instant::now());
     }
     // P-132
     let secrecy = match &visit.secured {

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use mail_wire::{Credentials, MessageNumber};
-use pop3_proto::server::ask::{Answer, Ask, Commit, Next, Reason, Refusal, Send, Tell, Verified};
+use pop3_proto::server::ask::{
+    Answer, Ask, Commit, Expire, Next, Reason, Refusal, Send, Tell, Verified,
+};
 use pop3_proto::server::policy::{Announced, Limits, Policy};
 use pop3_proto::server::session::Session;
-use restante_directory::{Account, Origin, Scope, Secrecy, VerifyError};
+use restante_directory::{Account, Origin, Scope, Secrecy, Spread, VerifyError};
 use tokio::time::{Instant, sleep};
 
 use crate::guard::nudge::Word;
@@ -27,7 +29,9 @@ const VALID_FOR: Duration = Duration::from_mins(1);
 /// Serves one POP3 connection; over TLS the handshake is done.
 pub(crate) async fn serve(connection: Connection, visit: Visit, context: &Context) {
     let started = Instant::now();
-    let session = Session::new(policy(&visit, context), started.into_std());
+    // What cannot be said now is not announced.
+    let spread = context.services.directory.spread().await.ok();
+    let session = Session::new(policy(&visit, context, spread), started.into_std());
     let mut driver = Driver {
         connection,
         visit,
@@ -268,8 +272,13 @@ impl Driver<'_> {
         match context.services.directory.verify(credentials, origin).await {
             Ok(account) => {
                 context.penalties.succeeded(attempt);
+                let days = account.keeping.retention.map(|retention| retention.days);
+                let verified = Verified {
+                    login_delay: account.login_delay,
+                    expire: Some(expire(days, context)),
+                };
                 self.verified = Some(account);
-                Answer::Verified(Verified { login_delay: context.pop3.login_delay, expire: None })
+                Answer::Verified(verified)
             }
             Err(VerifyError::Credentials { reason }) => {
                 context.stats.logins_refused.increment();
@@ -409,7 +418,7 @@ fn stuck(error: WriteError, visit: &Visit, context: &Context) -> End {
     End::Stuck(error)
 }
 
-fn policy(visit: &Visit, context: &Context) -> Policy {
+fn policy(visit: &Visit, context: &Context, spread: Option<Spread>) -> Policy {
     let implicit_tls = visit.service == Service::Pop3s;
     let settings = &context.pop3;
     Policy {
@@ -420,10 +429,25 @@ fn policy(visit: &Visit, context: &Context) -> Policy {
         cleartext: visit.cleartext,
         apop: None,
         last: settings.last,
-        login_delay: settings.login_delay.map(|value| Announced { value, per_user: false }),
-        expire: settings.expire.map(|value| Announced { value, per_user: false }),
+        login_delay: spread.and_then(|spread| {
+            let per_user = spread.login_delay_differs;
+            spread.login_delay.map(|value| Announced { value, per_user })
+        }),
+        expire: spread.map(|spread| {
+            let value = expire(spread.days, context);
+            Announced { value, per_user: spread.days_differ && value != Expire::Never }
+        }),
         utf8_legacy: settings.utf8_legacy,
         limits: Limits { idle: settings.idle, ..Limits::default() },
+    }
+}
+
+/// What EXPIRE says of so many days (P-075). A store that lets nothing expire keeps it for ever,
+/// whatever is asked of it.
+fn expire(days: Option<u32>, context: &Context) -> Expire {
+    match days {
+        Some(days) if context.services.store.promises().custody => Expire::Days(days),
+        _ => Expire::Never,
     }
 }
 

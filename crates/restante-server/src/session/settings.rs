@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use pop3_proto::server::ask::Expire;
 use pop3_proto::server::policy::Utf8Legacy;
 
 /// How POP3 is spoken.
@@ -14,10 +13,6 @@ pub struct Pop3Settings {
     pub last: bool,
     /// What a message with raw UTF-8 in its header is to a client that did not say UTF8.
     pub utf8_legacy: Utf8Legacy,
-    /// The least time between two logins of one account (RFC 2449 §6.5); enforced.
-    pub login_delay: Option<Duration>,
-    /// What EXPIRE says (RFC 2449 §6.7); `None`: not announced.
-    pub expire: Option<Expire>,
     /// What IMPLEMENTATION says, one token (RFC 2449 §6.9); `None`: not announced.
     pub implementation: Option<String>,
 }
@@ -28,8 +23,6 @@ impl Default for Pop3Settings {
             idle: Duration::from_secs(630),
             last: false,
             utf8_legacy: Utf8Legacy::Refuse,
-            login_delay: None,
-            expire: Some(Expire::Never),
             implementation: Some("Restante".to_owned()),
         }
     }

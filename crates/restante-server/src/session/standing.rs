@@ -1,7 +1,7 @@
 //! What an account's settings say of one of its sessions: its view, its lock, its lease.
 
 use mail_wire::Views;
-use restante_directory::Account;
+use restante_directory::{Account, Sessions as Own};
 use restante_store::View;
 
 use crate::guard::presence::Sessions;
@@ -26,12 +26,22 @@ impl Standing {
             utf8,
             ..View::default()
         };
-        Self { view, sessions: site, batch: None }
+        Self { view, sessions: sessions(account, site), batch: None }
     }
 
     /// For whom a worker's deletions count: its credential alone, or (`None`) all.
     pub(crate) fn group(&self) -> Option<u64> {
         (self.view.views == Views::PerCredential).then_some(self.view.credential)
+    }
+}
+
+/// Whether this account's sessions exclude each other: as its maildrop is kept, else as the
+/// server has it.
+fn sessions(account: &Account, site: Sessions) -> Sessions {
+    match (account.sessions, site) {
+        (Some(Own::Snapshot), _) => Sessions::Snapshot,
+        (Some(Own::Exclusive), Sessions::Snapshot) => Sessions::default(),
+        (_, site) => site,
     }
 }
 

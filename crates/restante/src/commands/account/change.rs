@@ -53,6 +53,7 @@ pub(crate) async fn run(reach: &Reach, args: Args, output: Output) -> Result<(),
             MainPassword::Refuse => Some(false),
             MainPassword::Site => None,
         }),
+        ..AccountChange::default()
     };
     let request = Request::AccountChange { name: args.account, change };
     let record: AccountRecord = reach.ask(request).await?;
