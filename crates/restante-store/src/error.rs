@@ -34,6 +34,13 @@ pub enum StoreError {
         /// What is wrong, and where.
         detail: String,
     },
+    /// Something near it is damaged, and nobody has repaired it yet: what would be shown may
+    /// lack messages.
+    #[error("not shown before `restante store repair` has looked at what is damaged: {detail}")]
+    Doubtful {
+        /// What is damaged, and where.
+        detail: String,
+    },
     /// The system refused.
     #[error("{action}: {source}")]
     Disk {
@@ -76,6 +83,7 @@ impl StoreError {
             Self::Full { detail, quota } => Self::Full { detail: detail.clone(), quota: *quota },
             Self::TooLarge { octets_max } => Self::TooLarge { octets_max: *octets_max },
             Self::Damaged { detail } => Self::Damaged { detail: detail.clone() },
+            Self::Doubtful { detail } => Self::Doubtful { detail: detail.clone() },
             Self::Disk { action, source } => Self::Disk {
                 action: action.clone(),
                 source: match source.raw_os_error() {

@@ -25,6 +25,7 @@ mod body;
 pub mod conformance;
 mod crlf;
 pub mod custody;
+mod damage;
 mod disk;
 mod error;
 pub mod log;
@@ -33,13 +34,16 @@ pub mod memory;
 mod pending;
 mod pool;
 mod store;
+mod upkeep;
 mod view;
 
 pub use body::{Body, Progress};
+pub use damage::Damage;
 pub use error::StoreError;
 pub use pending::Pending;
 pub use store::{
     Delivery, Incoming, Maildrop, Promises, Provenance, Recipient, Removed, Store, Stored,
     Surrogate, Usage,
 };
+pub use upkeep::Upkeep;
 pub use view::View;

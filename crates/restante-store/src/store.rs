@@ -12,6 +12,7 @@ use crate::body::Body;
 use crate::custody::Custody;
 use crate::error::StoreError;
 use crate::pending::Pending;
+use crate::upkeep::Upkeep;
 use crate::view::View;
 
 /// What a backend promises beyond the contract (`rulings` 18).
@@ -60,6 +61,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// What it remembers of messages beyond that they are there; `None`: nothing.
     fn custody(&self) -> Option<&dyn Custody> {
+        None
+    }
+
+    /// What keeps it in order; `None`: there is nothing to be done.
+    fn upkeep(&self) -> Option<&dyn Upkeep> {
         None
     }
 }

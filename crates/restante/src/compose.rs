@@ -17,8 +17,9 @@ use restante_server::net::listen::{Bind, Listener};
 use restante_server::net::service::Service;
 use restante_server::net::tls::TlsSettings;
 use restante_server::session::settings::{BareLineEnds, IntakeSettings, Pop3Settings};
-use restante_store::Store;
+use restante_store::log::LogStore;
 use restante_store::maildir::MaildirStore;
+use restante_store::{Damage, Store, StoreError, Upkeep};
 
 use crate::operations::binding;
 use crate::operations::{BindMaildir, Executor};
@@ -28,11 +29,10 @@ use crate::settings::kinds::listener::{At, ListenerSetting};
 use crate::settings::load::Settings;
 use crate::settings::site::{SessionsSetting, Utf8LegacySetting};
 use crate::settings::store::Backend;
+use crate::standing::{Standing, made, standing};
 
 /// The accounts' database in the state folder.
 const ACCOUNTS: &str = "accounts.db";
-/// The mail in the state folder.
-const MAIL: &str = "mail";
 
 /// The files of a configuration, open and locked.
 pub(crate) struct Backends {
@@ -42,8 +42,10 @@ pub(crate) struct Backends {
     pub(crate) directory: Arc<dyn Directory>,
     /// The acts on accounts.
     pub(crate) manage: Arc<dyn Manage>,
+    /// Which store it is.
+    stands: Standing,
     /// Makes an existing Maildir a maildrop.
-    bind: BindMaildir,
+    bind: Option<BindMaildir>,
 }
 
 impl Backends {
@@ -55,17 +57,31 @@ impl Backends {
         let accounts = Accounts::open(&state.join(ACCOUNTS), directory_settings(settings))
             .map_err(|error| unopened("accounts", state, &error))?;
         let accounts = Arc::new(accounts);
-        let (store, bind): (Arc<dyn Store>, BindMaildir) = match settings.store.backend {
-            Backend::Maildir => {
-                let mut options = restante_store::maildir::Settings::default();
-                options.host.clone_from(&settings.site.hostname);
-                let store = MaildirStore::open(&state.join(MAIL), options)
-                    .map_err(|error| unopened("store", state, &error))?;
-                (Arc::new(store), binding::into_store(state.join(MAIL)))
+        let stands = standing(settings)?;
+        let store = open_store(settings, stands.backend, &stands.path)?;
+        let bind = match stands.backend {
+            Backend::Maildir => Some(binding::into_store(stands.path.clone())),
+            Backend::Log => {
+                made(settings)?;
+                None
             }
         };
         let directory = Arc::clone(&accounts) as Arc<dyn Directory>;
-        Ok(Self { store, directory, manage: accounts, bind })
+        Ok(Self { store, directory, manage: accounts, stands, bind })
+    }
+
+    /// What the operator should know of how the mail is kept, a sentence each.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let damage = self.store.upkeep().map(Upkeep::damage).unwrap_or_default();
+        let damaged = damage.iter().map(damaged);
+        self.stands.word().into_iter().chain(damaged).collect()
+    }
+
+    /// Leaves the store in good order, when nobody uses it any more.
+    pub(crate) fn close(&self) {
+        if let Some(upkeep) = self.store.upkeep() {
+            upkeep.close();
+        }
     }
 
     /// What sessions need.
@@ -75,9 +91,28 @@ impl Backends {
 
     /// What does the commands' acts.
     pub(crate) fn executor(&self) -> Executor {
-        let bind = Arc::clone(&self.bind);
-        Executor::new(Arc::clone(&self.manage), Arc::clone(&self.store), Some(bind))
+        Executor::new(Arc::clone(&self.manage), Arc::clone(&self.store), self.bind.clone())
     }
+}
+
+/// Opens the store of this backend in a folder, and makes it if there is none.
+fn open_store(
+    settings: &Settings,
+    backend: Backend,
+    path: &Path,
+) -> Result<Arc<dyn Store>, Failure> {
+    let unopened = |error: StoreError| unopened("store", &settings.site.state, &error);
+    Ok(match backend {
+        Backend::Log => {
+            let options = restante_store::log::Settings::default();
+            Arc::new(LogStore::open(path, &options).map_err(unopened)?)
+        }
+        Backend::Maildir => {
+            let mut options = restante_store::maildir::Settings::default();
+            options.host.clone_from(&settings.site.hostname);
+            Arc::new(MaildirStore::open(path, options).map_err(unopened)?)
+        }
+    })
 }
 
 /// What does the commands' acts on files that no server has open.
@@ -97,6 +132,26 @@ pub(crate) async fn concerns(settings: &Settings) -> Result<Vec<String>, Failure
     let accounts =
         Accounts::open(&path, directory_settings(settings)).map_err(|error| unknown(&error))?;
     accounts.concerns().await.map_err(|error| unknown(&error))
+}
+
+/// What is noted as damaged in the store, a sentence each. Opens nothing, so that it may be
+/// asked while a server runs.
+pub(crate) fn noted_damage(stands: &Standing) -> Result<Vec<String>, Failure> {
+    match stands.backend {
+        Backend::Log if stands.path.is_dir() => {
+            let damage = LogStore::noted_damage(&stands.path);
+            let damage = damage.map_err(|error| unopened("store", &stands.path, &error))?;
+            Ok(damage.iter().map(damaged).collect())
+        }
+        Backend::Log | Backend::Maildir => Ok(Vec::new()),
+    }
+}
+
+fn damaged(damage: &Damage) -> String {
+    format!(
+        "the store is damaged: {damage}; maildrops near that cannot be opened until \
+         `restante store repair` was run"
+    )
 }
 
 /// The server's settings; sockets from systemd take the place of what is written.

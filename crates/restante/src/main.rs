@@ -31,6 +31,7 @@ mod operations;
 mod output;
 mod runtime;
 mod settings;
+mod standing;
 mod start;
 mod systemd;
 mod trial;

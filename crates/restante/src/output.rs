@@ -31,6 +31,11 @@ impl Failure {
         self
     }
 
+    /// What to do about it, if there is something.
+    pub(crate) fn what_to_do(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
     /// With this exit code instead.
     #[must_use]
     pub(crate) fn exit(mut self, exit: u8) -> Self {

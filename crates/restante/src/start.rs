@@ -41,6 +41,9 @@ pub(crate) async fn start(
     bare_local_parts: bool,
 ) -> Result<Started, Failure> {
     let backends = Backends::open(settings).await?;
+    for word in backends.words() {
+        tracing::warn!("{word}");
+    }
     let mut composed = server_settings(settings, inherited);
     composed.intake.bare_local_parts = bare_local_parts;
     for listener in &composed.listeners {
@@ -69,6 +72,7 @@ impl Started {
         let answers = tokio::spawn(self.answers);
         self.server.run().await;
         answers.abort();
+        self.backends.close();
         // A socket that nobody listens on is replaced by the next server; tidiness only.
         let _ = std::fs::remove_file(&self.control);
     }

@@ -23,9 +23,10 @@ mod compacted;
 mod conforms;
 #[cfg(test)]
 mod crashes;
-mod damage;
 mod deliver;
 mod disk;
+#[cfg(test)]
+mod doubts;
 mod entry;
 mod epochs;
 mod extensions;
@@ -74,9 +75,9 @@ mod tables;
 mod tail;
 #[cfg(test)]
 mod trial;
+mod upkeep;
 mod writer;
 
 pub use compacted::Compacted;
-pub use damage::Damage;
 pub use settings::Settings;
 pub use store::LogStore;

@@ -6,12 +6,13 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, RwLock};
 
 use crate::arrivals::Arrivals;
+use crate::damage::Damage;
 use crate::error::StoreError;
-use crate::log::damage::Damage;
 use crate::log::disk::{Disk, Lock};
 use crate::log::epochs::{Epochs, IdSource};
 use crate::log::format::Format;
-use crate::log::quarantine;
+use crate::log::header;
+use crate::log::quarantine::{self, Kept, Stretch};
 use crate::log::queue::Queue;
 use crate::log::read::big_path;
 use crate::log::recover::{Ground, Recovered, recover};
@@ -37,6 +38,7 @@ pub(crate) fn open(
     let epochs = Arc::new(Epochs::new(Arc::clone(disk), format));
     // FORMAT is durable before the first shard is made.
     let mut epoch = epochs.take(0)?;
+    let kept = quarantine::all(&**disk)?;
     let mut grounds = Vec::new();
     for number in 0..format.shards {
         let ground = Ground {
@@ -45,6 +47,7 @@ pub(crate) fn open(
             shard: number,
             store: format.store,
             index_cache_octets: settings.index_cache_octets,
+            seen: kept.seen.clone(),
         };
         make_folders(&**disk, &ground.folder)
             .map_err(|fault| StoreError::disk("make the folders of a shard", fault))?;
@@ -57,16 +60,47 @@ pub(crate) fn open(
     if seen >= epoch {
         epoch = epochs.take(seen)?;
     }
-    let mut damage = Vec::new();
+    let mut all = Vec::new();
     let mut shards = Vec::new();
     for (ground, recovered) in grounds {
         sweep(&ground, &recovered)?;
-        damage.extend(recovered.damage.iter().cloned());
+        let damage = outstanding(&ground, &kept, &recovered.damage)?;
         let ids =
             IdSource::new(u8::try_from(ground.shard).unwrap_or(0), Arc::clone(&epochs), epoch);
-        shards.push(writer(ground, recovered, &format, ids, settings, &lock)?);
+        let doubt = damage.first().map(ToString::to_string);
+        all.extend(damage);
+        shards.push(writer(ground, recovered, &format, ids, (settings, doubt), &lock)?);
     }
-    Ok((shards, damage))
+    Ok((shards, all))
+}
+
+/// What is damaged in a shard: what was found now, and what was found at an earlier start and
+/// not repaired since. The index may have gone past the latter.
+fn outstanding(ground: &Ground, kept: &Kept, found: &[Damage]) -> Result<Vec<Damage>, StoreError> {
+    let mut damage = found.to_vec();
+    for stretch in kept.open.iter().filter(|stretch| stretch.shard == ground.shard) {
+        let noted = noted(&*ground.disk, stretch)?;
+        if found.iter().all(|known| known.path != noted.path || known.from != noted.from) {
+            damage.push(noted);
+        }
+    }
+    Ok(damage)
+}
+
+/// All that is noted as damaged in a store, and was not repaired.
+pub(crate) fn noted_damage(disk: &dyn Disk) -> Result<Vec<Damage>, StoreError> {
+    quarantine::all(disk)?.open.iter().map(|stretch| noted(disk, stretch)).collect()
+}
+
+fn noted(disk: &dyn Disk, stretch: &Stretch) -> Result<Damage, StoreError> {
+    let length = quarantine::length(disk, stretch)
+        .map_err(|fault| StoreError::disk("look into quarantine", fault))?;
+    Ok(Damage {
+        path: format!("{}/{}", folder(stretch.shard), header::name(stretch.segment)),
+        from: stretch.from,
+        to: stretch.from.saturating_add(length),
+        what: "found at an earlier start, and not repaired since",
+    })
 }
 
 fn writer(
@@ -74,7 +108,7 @@ fn writer(
     recovered: Recovered,
     format: &Format,
     ids: IdSource,
-    settings: &Settings,
+    (settings, doubt): (&Settings, Option<String>),
     lock: &Arc<dyn Lock>,
 ) -> Result<Writer, StoreError> {
     let Recovered { segments, index, overlay, last, next, .. } = recovered;
@@ -97,6 +131,7 @@ fn writer(
         snapshots: Snapshots::default(),
         moves: AtomicU64::new(0),
         arrivals: Arrivals::default(),
+        doubt: doubt.filter(|_| !settings.shows_doubtful),
         _lock: Arc::clone(lock),
     });
     // The first segment of this start says in its header of which epoch it is.

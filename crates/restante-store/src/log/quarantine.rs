@@ -1,5 +1,6 @@
 //! Copies of damaged stretches, for people to look at.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::ops::Range;
 
@@ -8,6 +9,9 @@ use crate::error::StoreError;
 use crate::log::disk::{Disk, DiskFile};
 
 const FOLDER: &str = "quarantine";
+
+/// What stands behind the name of a stretch that a repair has dealt with.
+const SEEN: &str = ".seen";
 
 /// How much is copied at once.
 const PIECE_OCTETS: u64 = 256 << 10;
@@ -21,15 +25,69 @@ pub(crate) fn is_empty(disk: &dyn Disk) -> Result<bool, StoreError> {
     }
 }
 
-/// Keeps a copy of a stretch under this name. One that is there already stays.
+/// Keeps a copy of a stretch of a segment. One that is there already stays.
 pub(crate) fn keep(
     disk: &dyn Disk,
-    name: &str,
+    stretch: &Stretch,
     file: &dyn DiskFile,
-    stretch: Range<u64>,
+    to: u64,
 ) -> Result<(), StoreError> {
-    copy(disk, name, file, stretch)
+    copy(disk, &stretch.name(), file, stretch.from..to)
         .map_err(|fault| StoreError::disk("copy a damaged stretch to quarantine", fault))
+}
+
+/// Where something damaged begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Stretch {
+    pub(crate) shard: u16,
+    pub(crate) segment: u32,
+    pub(crate) from: u64,
+}
+
+impl Stretch {
+    fn name(&self) -> String {
+        let Self { shard, segment, from } = self;
+        format!("s{shard:02x}-{segment:08x}-{from}")
+    }
+
+    fn parse(name: &str) -> Option<Self> {
+        let mut parts = name.strip_prefix('s')?.splitn(3, '-');
+        let shard = u16::from_str_radix(parts.next()?, 16).ok()?;
+        let segment = u32::from_str_radix(parts.next()?, 16).ok()?;
+        let stretch = Self { shard, segment, from: parts.next()?.parse().ok()? };
+        (stretch.name() == name).then_some(stretch)
+    }
+}
+
+/// What is in quarantine.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Kept {
+    /// What nobody has dealt with yet.
+    pub(crate) open: BTreeSet<Stretch>,
+    /// What a repair has dealt with.
+    pub(crate) seen: BTreeSet<Stretch>,
+}
+
+/// All that is in quarantine.
+pub(crate) fn all(disk: &dyn Disk) -> Result<Kept, StoreError> {
+    let names = match disk.list(FOLDER) {
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound => return Ok(Kept::default()),
+        outcome => outcome.map_err(|fault| StoreError::disk("look into quarantine", fault))?,
+    };
+    let mut kept = Kept::default();
+    for name in names {
+        match name.strip_suffix(SEEN) {
+            Some(name) => kept.seen.extend(Stretch::parse(name)),
+            None => kept.open.extend(Stretch::parse(&name)),
+        }
+    }
+    kept.open.retain(|stretch| !kept.seen.contains(stretch));
+    Ok(kept)
+}
+
+/// How long the copy of a stretch is, in octets.
+pub(crate) fn length(disk: &dyn Disk, stretch: &Stretch) -> io::Result<u64> {
+    disk.open(&format!("{FOLDER}/{}", stretch.name()), Existence::Old)?.len()
 }
 
 fn copy(disk: &dyn Disk, name: &str, file: &dyn DiskFile, stretch: Range<u64>) -> io::Result<()> {

@@ -1,19 +1,19 @@
 //! A shard is opened: the segments are read from where the index ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 
+use crate::damage::Damage;
 use crate::disk::Existence;
 use crate::error::StoreError;
 use crate::log::apply::{Applied, apply};
-use crate::log::damage::Damage;
 use crate::log::disk::{Disk, DiskFile, read_exact_at};
 use crate::log::header::{HEADER_OCTETS, Header, VERSION, number};
 use crate::log::index::Index;
 use crate::log::overlay::Overlay;
 use crate::log::position::Position;
-use crate::log::quarantine;
+use crate::log::quarantine::{self, Stretch};
 use crate::log::scan::{Record, Scan};
 use crate::log::segments::Segments;
 
@@ -25,6 +25,8 @@ pub(crate) struct Ground {
     pub(crate) shard: u16,
     pub(crate) store: [u8; 16],
     pub(crate) index_cache_octets: usize,
+    /// Damage that a repair has dealt with.
+    pub(crate) seen: BTreeSet<Stretch>,
 }
 
 /// What a shard holds.
@@ -194,7 +196,7 @@ impl<'a> Recovery<'a> {
                 // A body is looked at only where it may have been torn; else when it is read.
                 if !is_last || scan.body_is_right(&record)? || is_damage(&scan, at)? {
                     at = record.end();
-                    self.apply(&record)?;
+                    self.apply(&*file, &record)?;
                     continue;
                 }
                 cut(&*file, at);
@@ -223,14 +225,13 @@ impl<'a> Recovery<'a> {
         Ok(limit)
     }
 
-    fn apply(&mut self, record: &Record) -> Result<(), Fault> {
+    fn apply(&mut self, file: &dyn DiskFile, record: &Record) -> Result<(), Fault> {
         match apply(&mut self.overlay, &record.head, &record.meta) {
             Applied::Done => {}
             Applied::Epoch(epoch) => self.epoch = self.epoch.max(epoch),
             Applied::Senseless => {
-                let (path, to) = (self.path(record.head.segment), record.end());
                 let what = "a record that makes no sense";
-                self.damage.push(Damage { path, from: record.at, to, what });
+                self.report(record.head.segment, file, (record.at, record.end()), what)?;
             }
             Applied::Unknown => {
                 return Err(Fault::Store(StoreError::Damaged {
@@ -252,9 +253,12 @@ impl<'a> Recovery<'a> {
         (from, to): (u64, u64),
         what: &'static str,
     ) -> Result<(), StoreError> {
-        let name = format!("{}-{number:08x}-{from}", self.ground.folder);
-        quarantine::keep(&*self.ground.disk, &name, file, from..to)?;
-        self.damage.push(Damage { path: self.path(number), from, to, what });
+        let stretch = Stretch { shard: self.ground.shard, segment: number, from };
+        // What a repair has dealt with is no news.
+        if !self.ground.seen.contains(&stretch) {
+            quarantine::keep(&*self.ground.disk, &stretch, file, to)?;
+            self.damage.push(Damage { path: self.path(number), from, to, what });
+        }
         Ok(())
     }
 }

@@ -23,6 +23,9 @@ pub struct Settings {
     pub reserve_octets: u64,
     /// How much of a shard's index is kept in memory, in octets.
     pub index_cache_octets: usize,
+    /// Whether maildrops are shown that may lack messages, because something in their shard is
+    /// damaged. For whoever wants to save what there is; never for clients (P-056).
+    pub shows_doubtful: bool,
 }
 
 impl Default for Settings {
@@ -37,6 +40,7 @@ impl Default for Settings {
             checkpoint_messages: 16_384,
             reserve_octets: 4 << 20,
             index_cache_octets: 64 << 20,
+            shows_doubtful: false,
         }
     }
 }

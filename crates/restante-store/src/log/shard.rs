@@ -41,6 +41,9 @@ pub(crate) struct Shard {
     pub(crate) moves: AtomicU64,
     /// Who waits for mail.
     pub(crate) arrivals: Arrivals,
+    /// What is damaged and not repaired, so that maildrops may lack messages, or have some that
+    /// were removed; nobody can know which.
+    pub(crate) doubt: Option<String>,
     /// The store is locked for as long as anything of it is in use.
     pub(crate) _lock: Arc<dyn Lock>,
 }
@@ -55,6 +58,15 @@ impl Shard {
     pub(crate) fn time(&self) -> u64 {
         let time = self.disk.now().duration_since(UNIX_EPOCH).unwrap_or_default();
         u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Whether what is shown of this shard is all that is there (P-056). Asked before anything
+    /// is listed or withheld, and before messages go by themselves.
+    pub(crate) fn certain(&self) -> Result<(), StoreError> {
+        match &self.doubt {
+            None => Ok(()),
+            Some(detail) => Err(StoreError::Doubtful { detail: detail.clone() }),
+        }
     }
 
     /// What a maildrop holds, in delivery order.

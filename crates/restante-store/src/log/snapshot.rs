@@ -68,6 +68,7 @@ impl Snapshot {
     ) -> Result<Self, StoreError> {
         let actor = Actor::of(view, Some(Cause::Deleted));
         let shard = Arc::clone(front.shard(maildrop)?);
+        shard.certain()?;
         let began = Began { at: shard.snapshots.begin(), shard };
         let shard = &began.shard;
         // Before the listing: rather looked up once too often.

@@ -2,15 +2,14 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
 
 use mail_wire::MaildropId;
 use tokio::sync::oneshot;
 
+use crate::damage::Damage;
 use crate::disk;
 use crate::error::StoreError;
 use crate::log::compacted::Compacted;
-use crate::log::damage::Damage;
 use crate::log::deliver::OnItsWay;
 use crate::log::disk::Disk;
 use crate::log::front::Front;
@@ -23,6 +22,7 @@ use crate::log::writer::Writer;
 use crate::pending::Pending;
 use crate::pool::Pool;
 use crate::store::{Delivery, Incoming, Maildrop, Promises, Store, Usage};
+use crate::upkeep::Upkeep;
 use crate::view::View;
 
 /// A store that keeps all messages in logs of its own. FORMAT.md says how.
@@ -64,12 +64,7 @@ impl LogStore {
         settings: &Settings,
     ) -> Result<Self, StoreError> {
         let (store, writers) = Self::assemble(disk, name, settings, Pool::new(THREADS, QUEUE_MAX))?;
-        for writer in writers {
-            thread::Builder::new()
-                .name(format!("log {}", writer.shard().folder))
-                .spawn(move || writer.run())
-                .map_err(|fault| StoreError::disk("start a writer", fault))?;
-        }
+        store.front.start(writers)?;
         Ok(store)
     }
 
@@ -82,14 +77,17 @@ impl LogStore {
     ) -> Result<(Self, Vec<Writer>), StoreError> {
         let (writers, damage) = opening::open(disk, name, settings)?;
         let shards = writers.iter().map(|writer| Arc::clone(writer.shard())).collect();
-        let front = Arc::new(Front { shards, pool });
+        let front = Arc::new(Front::new(shards, pool));
         Ok((Self { front, damage: damage.into() }, writers))
     }
 
-    /// What the parts share.
-    #[cfg(feature = "simulation")]
-    pub(crate) fn front(&self) -> &Front {
-        &self.front
+    /// What was found damaged in the store in this folder and was not repaired, as it is noted
+    /// there. Nothing is opened or changed, so that it may be asked while a server runs.
+    pub fn noted_damage(root: &Path) -> Result<Vec<Damage>, StoreError> {
+        let name = root.display().to_string();
+        let disk = RealDisk::open(disk::Disk::default(), root)
+            .map_err(|fault| StoreError::disk(format!("open {name}"), fault))?;
+        opening::noted_damage(&disk)
     }
 
     /// Gives room back: segments of which little is live are copied on, and given up. They are
@@ -110,7 +108,11 @@ impl LogStore {
         Ok(all)
     }
 
-    /// What was found damaged when the store was opened.
+    pub(crate) fn front(&self) -> &Arc<Front> {
+        &self.front
+    }
+
+    /// What was found damaged when the store was opened, or before, and was not repaired since.
     pub fn damage(&self) -> &[Damage] {
         &self.damage
     }
@@ -154,6 +156,10 @@ impl Store for LogStore {
             let messages = u64::try_from(listing.len()).unwrap_or(u64::MAX);
             Ok(Usage { messages, octets: listing.total().get() })
         })
+    }
+
+    fn upkeep(&self) -> Option<&dyn Upkeep> {
+        Some(self)
     }
 
     fn remove(&self, maildrop: MaildropId) -> Pending<'_, Result<(), StoreError>> {

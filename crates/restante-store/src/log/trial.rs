@@ -24,6 +24,7 @@ pub(crate) fn small() -> Settings {
         ahead_octets: 4 << 10,
         reserve_octets: 4 << 10,
         index_cache_octets: 1 << 20,
+        shows_doubtful: true,
         ..Settings::default()
     }
 }

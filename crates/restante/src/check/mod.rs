@@ -4,6 +4,7 @@
 mod certificate;
 mod folders;
 mod ports;
+mod store;
 
 use std::os::unix::net::UnixStream;
 
@@ -75,6 +76,7 @@ fn is_served(settings: &Settings) -> bool {
 fn facts(settings: &Settings, places: &Places, inherited: &[Service]) -> Vec<Problem> {
     let mut problems = certificate::problems(settings, places);
     problems.extend(folders::problems(settings, places));
+    problems.extend(store::problems(settings, places));
     problems.extend(ports::problems(settings, places, inherited, is_served(settings)));
     problems
 }

@@ -66,6 +66,13 @@ fn tell(status: &Status, sessions: &[Value], output: Output) -> Result<(), Failu
         table.row([&listening.service, &listening.at]);
     }
     output.table(&table)?;
+    for damage in &status.damage {
+        output.line(format_args!("the store is damaged: {damage}"))?;
+    }
+    if !status.damage.is_empty() {
+        output
+            .line("maildrops near that cannot be opened until `restante store repair` was run")?;
+    }
     output.line(human::count(u64::try_from(sessions.len()).unwrap_or(u64::MAX), "session"))?;
     let mut table = Table::new(["SESSION", "SERVICE", "PEER", "ACCOUNT", "SINCE", "DOES"]);
     for session in sessions {

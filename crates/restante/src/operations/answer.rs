@@ -15,6 +15,9 @@ pub(crate) struct Status {
     pub(crate) sessions: usize,
     /// Where it listens.
     pub(crate) listeners: Vec<Listening>,
+    /// What is damaged in the store and not repaired: a sentence each.
+    #[serde(default)]
+    pub(crate) damage: Vec<String>,
 }
 
 /// One listener.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mail_wire::MaildropId;
 use restante_directory::{AccountRecord, Manage};
 use restante_server::Handle;
-use restante_store::Store;
+use restante_store::{Store, Upkeep};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -23,6 +23,7 @@ pub(crate) type BindMaildir =
 /// Does what requests ask. The same in a running server and, over locked files, in a command.
 pub(crate) struct Executor {
     manage: Arc<dyn Manage>,
+    store: Arc<dyn Store>,
     maildrops: Maildrops,
     bind: Option<BindMaildir>,
     running: Option<Running>,
@@ -45,14 +46,15 @@ impl Executor {
         store: Arc<dyn Store>,
         bind: Option<BindMaildir>,
     ) -> Self {
-        let maildrops = Maildrops::new(Arc::clone(&manage), store);
-        Self { manage, maildrops, bind, running: None }
+        let maildrops = Maildrops::new(Arc::clone(&manage), Arc::clone(&store));
+        Self { manage, store, maildrops, bind, running: None }
     }
 
     /// Inside a running server: sessions learn of changes, and the server can be asked how it is.
     #[must_use]
-    pub(crate) fn inside(self, running: Running) -> Self {
-        Self { running: Some(running), ..self }
+    pub(crate) fn inside(mut self, running: Running) -> Self {
+        self.running = Some(running);
+        self
     }
 
     /// Does what is asked. When it answers, the change is durable and in effect.
@@ -111,7 +113,14 @@ impl Executor {
             since: running.since,
             sessions: running.handle.sessions().len(),
             listeners: running.listeners.clone(),
+            damage: self.damage(),
         })
+    }
+
+    /// What is damaged in the store, a sentence each.
+    fn damage(&self) -> Vec<String> {
+        let damage = self.store.upkeep().map(Upkeep::damage).unwrap_or_default();
+        damage.iter().map(ToString::to_string).collect()
     }
 
     fn running(&self) -> Result<&Running, Refusal> {
@@ -171,6 +180,18 @@ impl Executor {
     fn account_changed(&self, account_id: i64) {
         if let Some(running) = &self.running {
             running.handle.account_changed(account_id);
+        }
+    }
+}
+
+impl Drop for Executor {
+    /// A command that opened the files leaves them in good order. A server does that itself,
+    /// when its sessions have ended.
+    fn drop(&mut self) {
+        if self.running.is_none()
+            && let Some(upkeep) = self.store.upkeep()
+        {
+            upkeep.close();
         }
     }
 }

@@ -2,21 +2,34 @@
 
 use crate::settings::definition::{Definition, Otherwise};
 use crate::settings::kinds::choice::Choice;
+use crate::settings::kinds::optional::Optional;
 use crate::settings::reader::Reader;
 
 /// Where messages are kept.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StoreSettings {
-    /// Which backend.
-    pub(crate) backend: Backend,
+    /// Which backend, where that is said; else `standing` decides.
+    pub(crate) backend: Option<Backend>,
 }
 
 /// `store.backend`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Backend {
-    /// One Maildir a maildrop.
+    /// Logs of our own.
     #[default]
+    Log,
+    /// One Maildir a maildrop.
     Maildir,
+}
+
+impl Backend {
+    /// As it is written.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Log => "log",
+            Self::Maildir => "maildir",
+        }
+    }
 }
 
 impl StoreSettings {
@@ -27,16 +40,23 @@ impl StoreSettings {
 
     /// Reads the table.
     pub(crate) fn read(reader: &mut Reader<'_>) -> Self {
-        const CHOICE: Choice<Backend> = Choice(&[("maildir", Backend::Maildir)]);
+        const CHOICE: Choice<Backend> = Choice(&[
+            (Backend::Log.name(), Backend::Log),
+            (Backend::Maildir.name(), Backend::Maildir),
+        ]);
         Self {
             backend: reader.setting(
-                &CHOICE,
+                &Optional(CHOICE),
                 Definition {
                     name: "backend",
-                    otherwise: Otherwise::Value("\"maildir\""),
-                    meaning: "The form of the store, in the folder `mail` of the state folder. \
-                          \"maildir\" keeps one file a message, which other programs can read \
-                          beside us.",
+                    otherwise: Otherwise::Nothing("\"log\""),
+                    meaning: "The form of the store. \"log\" keeps logs of our own in the folder \
+                          `store` of the state folder: fast, and all or nothing at each end of a \
+                          session. \"maildir\" keeps one file a message in the folder `mail`, \
+                          which other programs can read beside us. Where nothing is said, a \
+                          state folder that has a folder `mail` keeps its Maildirs, and any \
+                          other has a log. What stands in the state folder is never left behind \
+                          for another form: `restante store copy` moves it.",
                     reloads: false,
                 },
             ),

@@ -134,7 +134,7 @@ fn lf(octets: &[u8]) -> Vec<u8> {
 
 #[test]
 fn a_maildir_holds_the_same_messages_and_becomes_a_maildrop_again() {
-    for site in Site::both() {
+    for site in Site::both_with_maildirs() {
         with_mail(&site);
         let to = site.path().join("anna-copy");
         site.ok(&["maildrop", "export", "anna", "--to", to.to_str().unwrap()]);
@@ -159,7 +159,7 @@ fn a_maildir_holds_the_same_messages_and_becomes_a_maildrop_again() {
 
 #[test]
 fn a_folder_that_is_no_maildir_makes_no_account() {
-    let site = Site::stopped();
+    let [site, _] = Site::both_with_maildirs();
     let folder = site.path().to_str().unwrap().to_owned();
     let add = ["account", "add", "anna@example.org", "--password-stdin", "--maildir", &folder];
     let said = site.run_with(&add, b"x\n");
@@ -205,7 +205,7 @@ fn an_account_goes_with_its_mail_where_that_is_asked_for() {
 // and no mail has to be destroyed for that.
 #[test]
 fn a_maildir_that_was_left_can_be_taken_over_again() {
-    for site in Site::both() {
+    for site in Site::both_with_maildirs() {
         with_mail(&site);
         let maildir = site.path().join("anna-copy");
         let maildir = maildir.to_str().unwrap();

@@ -7,4 +7,5 @@ mod ledger;
 mod load;
 mod maildrop;
 mod site;
+mod store;
 mod torture;

@@ -29,9 +29,14 @@ pub(crate) struct Said {
 impl Site {
     /// A site that no server serves yet.
     pub(crate) fn stopped() -> Self {
+        Self::stopped_with("")
+    }
+
+    /// The same with more in its configuration.
+    pub(crate) fn stopped_with(more: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let state = folder.path().join("state");
-        Self::made(folder, state, "127.0.0.1:0", "")
+        Self::made(folder, state, "127.0.0.1:0", more)
     }
 
     /// A site that listens on Unix sockets alone and has its state there; `more` is what else
@@ -69,6 +74,22 @@ impl Site {
     /// Both, for what must not make a difference.
     pub(crate) fn both() -> [Self; 2] {
         [Self::stopped(), Self::running()]
+    }
+
+    /// Both, with Maildirs.
+    pub(crate) fn both_with_maildirs() -> [Self; 2] {
+        let stopped = || Self::stopped_with("[store]\nbackend = \"maildir\"\n");
+        let mut running = stopped();
+        running.start();
+        [stopped(), running]
+    }
+
+    /// Changes the configuration.
+    pub(crate) fn configure(&self, from: &str, to: &str) {
+        let path = self.path().join("restante.toml");
+        let text = std::fs::read_to_string(&path).expect("it is there");
+        assert!(text.contains(from), "{text}");
+        std::fs::write(path, text.replace(from, to)).expect("written");
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -51,5 +51,6 @@ pub(super) fn with_intake<T>(
     handle.drain();
     // Whether it ended well changes nothing: each recipient has had its reply.
     let _ = runtime.block_on(running);
+    backends.close();
     outcome
 }
