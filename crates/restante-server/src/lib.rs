@@ -9,6 +9,8 @@
 //!      │      deliver ◄─ intake, headers
 //!      │
 //!   guard/    limits (who may connect)   penalty (who has to wait)   presence (who holds what)
+//!             leases (which worker has which messages)   deaths (at which messages)
+//!   chores    what no session waits for: mail whose time is over goes
 //!   ledger/   stats (every number)       events (every log line)     roll (who is here)
 //! ```
 #![forbid(unsafe_code)]
@@ -23,13 +25,13 @@
     )
 )]
 
+mod chores;
 pub mod control;
 pub mod guard;
 pub mod ledger;
 pub mod net;
 mod server;
 pub mod session;
-mod upkeep;
 
-pub use server::{BindError, Handle, Server, Settings, StartError};
+pub use server::{BindError, DEATHS_MAX, Handle, Server, Settings, StartError};
 pub use session::services::Services;

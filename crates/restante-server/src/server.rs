@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::chores::look_after;
 use crate::guard::leases::{LeaseSettings, Leases};
 use crate::guard::limits::{Gate, Limits};
 use crate::guard::nudge::Nudge;
@@ -28,7 +29,6 @@ use crate::session::accepted::{Accepted, serve, turn_away};
 use crate::session::context::Context;
 use crate::session::services::Services;
 use crate::session::settings::{IntakeSettings, Pop3Settings};
-use crate::upkeep::keep_up;
 
 /// The pause after the system could not hand over a connection: somebody has to close first.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -36,6 +36,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const CERTIFICATE_EVERY: Duration = Duration::from_secs(5);
 /// How often a certificate that does not hold is complained about.
 const COMPLAIN_EVERY: Duration = Duration::from_hours(1);
+
+/// After how many deaths running a message is set aside, where nothing else is said.
+pub const DEATHS_MAX: u32 = 5;
 
 /// The settings of a server.
 #[derive(Debug)]
@@ -198,7 +201,7 @@ impl Server {
         if let Some(tls) = &self.context.tls {
             chores.spawn(watch_certificate(Arc::clone(tls), Arc::clone(&self.context)));
         }
-        chores.spawn(keep_up(Arc::clone(&self.context)));
+        chores.spawn(look_after(Arc::clone(&self.context)));
         begun(&mut draining).await;
         events::draining(self.context.roll.summaries().len());
         self.context.roll.drain();

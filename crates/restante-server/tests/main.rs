@@ -1,6 +1,7 @@
 //! The server over real sockets, with stores in memory and a directory in a map.
 
 mod control;
+mod crew;
 mod dialogs;
 mod guard;
 mod hostile;
@@ -14,3 +15,4 @@ mod regressions;
 mod scripted;
 mod tls;
 mod update;
+mod workers;

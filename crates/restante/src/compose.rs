@@ -190,8 +190,11 @@ pub(crate) fn server_settings(
         limits: limits(settings),
         // The directory says whose sessions overlap.
         sessions: Sessions::Exclusive { lock_wait: site.lock_wait },
-        leases: LeaseSettings::default(),
-        deaths_max: 5,
+        leases: LeaseSettings {
+            back_off: settings.workers.back_off,
+            back_off_max: settings.workers.back_off_max,
+        },
+        deaths_max: settings.workers.set_aside_after,
         drain: settings.timeouts.drain,
     }
 }
@@ -321,6 +324,8 @@ mod tests {
         assert_eq!(shown(&composed.pop3), shown(&Pop3Settings::default()));
         assert_eq!(shown(&composed.intake), shown(&IntakeSettings::default()));
         assert_eq!(composed.sessions, Sessions::default());
+        assert_eq!(composed.leases, LeaseSettings::default());
+        assert_eq!(composed.deaths_max, restante_server::DEATHS_MAX);
     }
 
     #[test]

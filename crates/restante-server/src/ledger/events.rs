@@ -6,6 +6,8 @@
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
+use mail_wire::MaildropId;
+
 use crate::net::certificate::{Certificate, TlsError};
 use crate::net::service::{Address, Peer, Service};
 
@@ -168,6 +170,15 @@ events! {
         "What happened to a message could not be written down.",
         "[{session}] {}: message {}: cannot write down what happened: {}",
         Outside(account.as_bytes()), Outside(uidl.as_bytes()), Outside(error.as_bytes());
+    info messages_expired(maildrop: MaildropId, messages: usize) =
+        "Messages of a maildrop were destroyed because their time was over.",
+        "maildrop {maildrop}: {} expired", Counted(messages, "message");
+    error expiry_failed(maildrop: MaildropId, error: &str) =
+        "Messages whose time is over could not be destroyed; it is tried again.",
+        "maildrop {maildrop}: expiry failed: {}", Outside(error.as_bytes());
+    error expiry_unknown(error: &str) =
+        "The directory could not say how maildrops are kept; it is asked again.",
+        "expiry: {}", Outside(error.as_bytes());
     error session_panicked(session: u64, service: Service, peer: Peer) =
         "A session ended by a fault of ours; the others go on.",
         "[{session}] {service} from {peer}: ended by a fault in the server, please report it";

@@ -18,6 +18,7 @@ use crate::settings::site::Site;
 use crate::settings::store::StoreSettings;
 use crate::settings::timeouts::Timeouts;
 use crate::settings::tls::Tls;
+use crate::settings::workers::Workers;
 
 /// A whole configuration.
 #[derive(Clone, Debug)]
@@ -36,6 +37,8 @@ pub(crate) struct Settings {
     pub(crate) timeouts: Timeouts,
     /// `[intake]`.
     pub(crate) intake: Intake,
+    /// `[workers]`.
+    pub(crate) workers: Workers,
     /// `[log]`.
     pub(crate) log: Log,
 }
@@ -69,6 +72,7 @@ pub(crate) fn read(document: &Document) -> Reading {
         limits: reader.table(LimitSettings::NAME, LimitSettings::MEANING, LimitSettings::read),
         timeouts: reader.table(Timeouts::NAME, Timeouts::MEANING, Timeouts::read),
         intake: reader.table(Intake::NAME, Intake::MEANING, Intake::read),
+        workers: reader.table(Workers::NAME, Workers::MEANING, Workers::read),
         log: reader.table(Log::NAME, Log::MEANING, Log::read),
     };
     if reader.is_clean() {

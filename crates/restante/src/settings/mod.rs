@@ -1,7 +1,7 @@
 //! The configuration: one definition of a setting gives parser, reference, example and errors.
 //!
 //! ```text
-//!   locate ──► document ──► reader ◄── site tls listen store limits timeouts intake log
+//!   locate ──► document ──► reader ◄── site tls listen store limits timeouts intake workers log
 //!                             │             (each setting defined where it is read)
 //!                             ├──► Settings      kinds/ what a setting takes, near: what was meant
 //!                             ├──► problems ──► report
@@ -26,3 +26,4 @@ pub(crate) mod site;
 pub(crate) mod store;
 pub(crate) mod timeouts;
 pub(crate) mod tls;
+pub(crate) mod workers;
