@@ -85,8 +85,10 @@ pub enum RecipientRefusal {
     Foreign,
     /// 450 4.2.1: disabled; mail for it is not taken now.
     Disabled,
-    /// 452 4.2.2: over quota.
+    /// 452 4.2.2: its maildrop is full now.
     Full,
+    /// 552 5.2.2: its maildrop is full, and mail for it goes back.
+    OverQuota,
     /// 451 4.3.0: the directory cannot say now.
     Temporary,
 }
@@ -98,8 +100,10 @@ pub enum Failure {
     DiskFull,
     /// 451 4.3.0: try again later.
     Temporary,
-    /// 452 4.2.2: this maildrop is full.
+    /// 452 4.2.2: this maildrop is full now.
     MaildropFull,
+    /// 552 5.2.2: this maildrop is full, and mail for it goes back.
+    OverQuota,
     /// 552 5.3.4: more octets than are taken.
     TooLarge,
     /// 554 5.4.6: more than 100 Received lines (RFC 5321 §6.3).

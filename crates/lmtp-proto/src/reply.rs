@@ -52,6 +52,9 @@ impl Reply {
     pub(crate) const TOO_MANY_RECIPIENTS: Self =
         reply(452, "4.5.3", "too many recipients; send the rest in another mail transaction");
     pub(crate) const TOO_LARGE: Self = reply(552, "5.3.4", "the message is too large");
+    /// RFC 1870 §6.1 (2), P-208: the recipient's quota, as long as it is full.
+    pub(crate) const FULL_NOW: Self = reply(452, "4.2.2", "the mailbox is full");
+    pub(crate) const OVER_QUOTA: Self = reply(552, "5.2.2", "the mailbox is full");
     pub(crate) const BARE_LINE_END: Self =
         reply(550, "5.6.11", "the message has a CR or LF that is not part of a CRLF");
     pub(crate) const TLS_ACTIVE: Self = reply(503, "5.5.1", "TLS is on already");
@@ -97,7 +100,8 @@ impl Reply {
             RecipientRefusal::Unknown => reply(550, "5.1.1", "no such mailbox here"),
             RecipientRefusal::Foreign => reply(550, "5.7.1", "no mail is relayed here"),
             RecipientRefusal::Disabled => reply(450, "4.2.1", "the mailbox takes no mail now"),
-            RecipientRefusal::Full => reply(452, "4.2.2", "the mailbox is full"),
+            RecipientRefusal::Full => Self::FULL_NOW,
+            RecipientRefusal::OverQuota => Self::OVER_QUOTA,
             RecipientRefusal::Temporary => reply(451, "4.3.0", "cannot look that up, try later"),
         }
     }
@@ -107,7 +111,8 @@ impl Reply {
         match failure {
             Failure::DiskFull => reply(452, "4.3.1", "no room for the message, try later"),
             Failure::Temporary => reply(451, "4.3.0", "the message cannot be kept, try later"),
-            Failure::MaildropFull => reply(452, "4.2.2", "the mailbox is full"),
+            Failure::MaildropFull => Self::FULL_NOW,
+            Failure::OverQuota => Self::OVER_QUOTA,
             Failure::TooLarge => Self::TOO_LARGE,
             // RFC 5321 §6.3, P-206
             Failure::Loop => reply(554, "5.4.6", "too many Received lines, the mail is looping"),

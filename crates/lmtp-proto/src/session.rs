@@ -172,6 +172,16 @@ impl Session {
         }
     }
 
+    /// What SIZE said of the message in the mail transaction under way (RFC 1870 §5), for who
+    /// answers [`Ask::Recipient`](crate::Ask::Recipient).
+    pub fn declared_octets(&self) -> Option<u64> {
+        match &self.state {
+            State::Ready(Mail::Envelope(transaction))
+            | State::Asked(Asked::Recipient(transaction, _)) => transaction.parameters.size,
+            _ => None,
+        }
+    }
+
     /// Whether TLS is on.
     pub fn is_secure(&self) -> bool {
         self.conversation.tls == Tls::Active

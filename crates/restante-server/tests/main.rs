@@ -1,5 +1,6 @@
 //! The server over real sockets, with stores in memory and a directory in a map.
 
+mod announced;
 mod control;
 mod crew;
 mod dialogs;
@@ -11,6 +12,7 @@ mod ledger;
 mod order;
 mod poison;
 mod pop3;
+mod quota;
 mod regressions;
 mod scripted;
 mod tls;

@@ -61,16 +61,14 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// What the system said about an action: a full disk (or its inodes) and a used-up quota
-    /// are told apart from everything else.
+    /// What the system said about an action: a full disk (or its inodes) is told apart from
+    /// everything else. A quota of the system's is no maildrop's: mail is never refused for
+    /// good because of it.
     pub fn disk(action: impl Into<String>, source: io::Error) -> Self {
         let action = action.into();
         match source.kind() {
-            io::ErrorKind::StorageFull => {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 Self::Full { detail: format!("{action}: {source}"), quota: false }
-            }
-            io::ErrorKind::QuotaExceeded => {
-                Self::Full { detail: format!("{action}: {source}"), quota: true }
             }
             _ => Self::Disk { action, source },
         }

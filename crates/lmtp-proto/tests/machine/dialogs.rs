@@ -90,6 +90,7 @@ fn set(dialog: &mut Dialog, key: &str, value: &str) {
                 "foreign" => RecipientRefusal::Foreign,
                 "disabled" => RecipientRefusal::Disabled,
                 "full" => RecipientRefusal::Full,
+                "over-quota" => RecipientRefusal::OverQuota,
                 "temporary" => RecipientRefusal::Temporary,
                 other => panic!("no such refusal: {other}"),
             };
@@ -100,6 +101,7 @@ fn set(dialog: &mut Dialog, key: &str, value: &str) {
                 "disk-full" => Failure::DiskFull,
                 "temporary" => Failure::Temporary,
                 "maildrop-full" => Failure::MaildropFull,
+                "over-quota" => Failure::OverQuota,
                 "loop" => Failure::Loop,
                 "message" => Failure::Message,
                 other => panic!("no such failure: {other}"),

@@ -149,17 +149,23 @@ fn order_of_commands() {
 // P-208: quota at RCPT; P-214: foreign and unknown; all five reasons
 #[test]
 fn recipients_are_refused_for_their_reason() {
-    use RecipientRefusal::{Disabled, Foreign, Full, Temporary, Unknown};
-    let names =
-        [("u@d", Unknown), ("f@d", Foreign), ("d@d", Disabled), ("q@d", Full), ("t@d", Temporary)];
+    use RecipientRefusal::{Disabled, Foreign, Full, OverQuota, Temporary, Unknown};
+    let names = [
+        ("u@d", Unknown),
+        ("f@d", Foreign),
+        ("d@d", Disabled),
+        ("q@d", Full),
+        ("o@d", OverQuota),
+        ("t@d", Temporary),
+    ];
     let mut play = smtp().with(world(&names, &[]));
     let rcpt = |input: String, name: &str| input + "RCPT TO:<" + name + ">\r\n";
     let input = names.iter().fold(String::new(), |input, (name, _)| rcpt(input, name));
     assert_eq!(
         play.codes(format!("MAIL FROM:<a@b>\r\n{input}")),
-        ["250 2.1.0", "550 5.1.1", "550 5.7.1", "450 4.2.1", "452 4.2.2", "451 4.3.0"]
+        ["250 2.1.0", "550 5.1.1", "550 5.7.1", "450 4.2.1", "452 4.2.2", "552 5.2.2", "451 4.3.0"]
     );
-    assert_eq!(play.session.counters().recipients_refused, 5);
+    assert_eq!(play.session.counters().recipients_refused, 6);
     assert_eq!(play.session.counters().bad_commands, 0);
 }
 
@@ -170,6 +176,7 @@ fn a_delivery_that_fails_is_answered_after_the_end() {
         (Failure::DiskFull, "452 4.3.1"),
         (Failure::Temporary, "451 4.3.0"),
         (Failure::MaildropFull, "452 4.2.2"),
+        (Failure::OverQuota, "552 5.2.2"),
         (Failure::TooLarge, "552 5.3.4"),
         (Failure::Loop, "554 5.4.6"),
         (Failure::Returned, "554 5.4.6"),

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use lmtp_proto::Failure;
-use mail_wire::{Form, MaildropId};
-use restante_directory::Destination;
+use mail_wire::{Form, MaildropId, Quota};
+use restante_directory::{Destination, OverQuota};
 use restante_store::{Delivery, Incoming, Provenance, Recipient, Store, StoreError, Stored};
 
 use crate::ledger::events;
 use crate::session::headers::Trace;
 use crate::session::intake::{BodyFilter, Changes, Header};
+use crate::session::room::lacking_among;
 
 /// More Received fields than this are a loop (RFC 5321 §6.3, P-206).
 const RECEIVED_MAX: usize = 100;
@@ -23,6 +24,8 @@ pub(crate) struct Letter {
     pub(crate) form: Form,
     /// Whether SMTPUTF8 was said (RFC 6531).
     pub(crate) smtputf8: bool,
+    /// Whether all recipients share one reply, as in SMTP.
+    pub(crate) one_reply: bool,
     /// The connection, for log lines.
     pub(crate) session: u64,
 }
@@ -55,6 +58,11 @@ struct Begun {
 struct Plan {
     /// One for each maildrop.
     copies: Vec<Recipient>,
+    /// By the places of the copies, where they go.
+    destinations: Vec<Destination>,
+    /// For each copy, the octets of its own lines, where all of them must have room or none is
+    /// kept; else none.
+    together: Vec<u64>,
     /// By their place in the letter, the places of their copies; none for those that loop.
     serving: Vec<Vec<usize>>,
 }
@@ -120,10 +128,15 @@ impl Inbound {
         let Some(Begun { delivery, plan }) = self.begun.take() else {
             return Outcome::failed(Failure::Temporary, self.letter.addressees.len());
         };
+        let form = self.letter.form;
+        let body = self.header.text_octets(form).saturating_add(self.body.text_octets(form));
+        if let Err(failure) = ask_for_room(&self.letter, self.store.as_ref(), &plan, body).await {
+            return Outcome::failed(failure, self.letter.addressees.len());
+        }
         let copies = delivery.commit().await;
         let changes = self.header.changes();
         let nuls = changes.nuls.saturating_add(self.body.nuls());
-        self.letter.outcome(&copies, &plan.serving, Changes { nuls, ..changes })
+        self.letter.outcome(&copies, &plan, Changes { nuls, ..changes })
     }
 
     async fn begin(&mut self) -> Result<(), Failure> {
@@ -163,16 +176,26 @@ impl Letter {
             let mut serving = Vec::new();
             if !header.was_delivered_to(&addressee.address) {
                 let prefix = self.trace.prefix(&addressee.address, alone);
-                for &Destination { maildrop, quota, .. } in &addressee.maildrops {
-                    serving.push(*places.entry(maildrop).or_insert_with(|| {
-                        let copy = Recipient::new(maildrop, prefix.clone());
+                // An alias of several was asked for room at RCPT; from then on it is one
+                // promise to all of them, as one that failed would double it for the others.
+                let is_alias = addressee.maildrops.len() > 1;
+                for &destination in &addressee.maildrops {
+                    serving.push(*places.entry(destination.maildrop).or_insert_with(|| {
+                        let copy = Recipient::new(destination.maildrop, prefix.clone());
                         let address = addressee.address.clone();
+                        let quota = if is_alias { Quota::default() } else { destination.quota };
                         plan.copies.push(Recipient { address, quota, ..copy });
+                        plan.destinations.push(destination);
                         plan.copies.len().saturating_sub(1)
                     }));
                 }
             }
             plan.serving.push(serving);
+        }
+        if self.one_reply && plan.copies.len() > 1 {
+            let own = |copy: &Recipient| u64::try_from(copy.prefix.len()).unwrap_or(u64::MAX);
+            plan.together = plan.copies.iter().map(own).collect();
+            plan.copies.iter_mut().for_each(|copy| copy.quota = Quota::default());
         }
         plan
     }
@@ -182,7 +205,7 @@ impl Letter {
     fn outcome(
         &self,
         copies: &[Result<Stored, StoreError>],
-        serving: &[Vec<usize>],
+        plan: &Plan,
         changes: Changes,
     ) -> Outcome {
         let (mut stored, mut octets) = (0_u64, 0_u64);
@@ -191,7 +214,7 @@ impl Letter {
             octets = octets.saturating_add(copy.octets.get());
         }
         let mut recipients = Vec::with_capacity(self.addressees.len());
-        for (addressee, serving) in self.addressees.iter().zip(serving) {
+        for (addressee, serving) in self.addressees.iter().zip(&plan.serving) {
             let mut outcome = if serving.is_empty() { Err(Failure::Returned) } else { Ok(()) };
             for &place in serving {
                 match copies.get(place) {
@@ -199,7 +222,8 @@ impl Letter {
                     Some(Err(error)) => {
                         let (id, to) = (&self.trace.id, &addressee.address);
                         events::delivery_failed(self.session, id, to, &error.to_string());
-                        outcome = Err(failure(error));
+                        let over_quota = plan.destinations.get(place).map(|to| to.over_quota);
+                        outcome = Err(failure(error, over_quota.unwrap_or_default()));
                     }
                     // A store that does not answer for a copy has not said that it keeps it.
                     None => outcome = Err(Failure::Temporary),
@@ -221,7 +245,7 @@ impl Letter {
     /// Notes what the store said, and answers what to tell the peer.
     fn blame(&self, error: &StoreError) -> Failure {
         events::delivery_failed(self.session, &self.trace.id, "everyone", &error.to_string());
-        failure(error)
+        failure(error, OverQuota::Defer)
     }
 }
 
@@ -233,13 +257,41 @@ impl Outcome {
     }
 }
 
+/// Several maildrops and one reply: nobody gets the message unless all have room, so that it is
+/// told truly to all of them, and nobody gets it twice when it is sent again.
+async fn ask_for_room(
+    letter: &Letter,
+    store: &dyn Store,
+    plan: &Plan,
+    body: u64,
+) -> Result<(), Failure> {
+    let own = plan.destinations.iter().zip(&plan.together);
+    let copies = own.map(|(destination, own)| (*destination, own.saturating_add(body))).collect();
+    match lacking_among(store, copies).await {
+        Ok(None) => Ok(()),
+        Ok(Some(over_quota)) => {
+            let why = "a maildrop is full, and all share one reply";
+            events::delivery_failed(letter.session, &letter.trace.id, "everyone", why);
+            Err(full(over_quota))
+        }
+        Err(error) => Err(letter.blame(&error)),
+    }
+}
+
 /// What a store's error is to the sender (P-217: what may pass is 4xx).
-pub(crate) const fn failure(error: &StoreError) -> Failure {
+const fn failure(error: &StoreError, over_quota: OverQuota) -> Failure {
     match error {
-        StoreError::Full { quota: true, .. } => Failure::MaildropFull,
+        StoreError::Full { quota: true, .. } => full(over_quota),
         StoreError::Full { quota: false, .. } => Failure::DiskFull,
         StoreError::TooLarge { .. } => Failure::TooLarge,
         _ => Failure::Temporary,
+    }
+}
+
+const fn full(over_quota: OverQuota) -> Failure {
+    match over_quota {
+        OverQuota::Defer => Failure::MaildropFull,
+        OverQuota::Refuse => Failure::OverQuota,
     }
 }
 

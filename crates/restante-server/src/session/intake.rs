@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 
 use lmtp_proto::Failure;
+use mail_wire::Form;
 use memchr::memchr;
 
 /// The largest header, and the longest line anywhere (`security` §4.1).
@@ -127,6 +128,13 @@ impl Header {
         self.delivered_to.contains(&address.to_ascii_lowercase())
     }
 
+    /// How many octets there are of it in text form, if what comes is in this form.
+    pub(crate) fn text_octets(&self, form: Form) -> u64 {
+        let lines = self.kept.split_inclusive(|octet| *octet == b'\n');
+        let stuffed = lines.filter(|line| form == Form::Wire && line.starts_with(b".")).count();
+        octets(self.kept.len().saturating_sub(stuffed))
+    }
+
     /// What was changed in it.
     pub(crate) const fn changes(&self) -> Changes {
         self.changes
@@ -189,6 +197,9 @@ impl Header {
 #[derive(Debug, Default)]
 pub(crate) struct BodyFilter {
     line_octets: usize,
+    octets: u64,
+    /// Lines that begin with a dot.
+    dots: u64,
     nuls: u64,
     repaired: Vec<u8>,
 }
@@ -214,10 +225,20 @@ impl BodyFilter {
         self.nuls
     }
 
+    /// How many octets there were of it in text form, if what came was in this form.
+    pub(crate) const fn text_octets(&self, form: Form) -> u64 {
+        match form {
+            Form::Wire => self.octets.saturating_sub(self.dots),
+            Form::Text => self.octets,
+        }
+    }
+
     fn measure(&mut self, octets: &[u8]) -> Result<(), Failure> {
+        self.octets = self.octets.saturating_add(self::octets(octets.len()));
         // A line longer than the limit cannot hide among shorter ones: most slices are
         // shorter than the limit, and only their first and last lines join others.
         let mut rest = octets;
+        self.count_dot(rest);
         while let Some(end) = memchr(b'\n', rest) {
             self.line_octets = self.line_octets.saturating_add(end).saturating_add(1);
             if self.line_octets > LINE_OCTETS_MAX {
@@ -225,10 +246,21 @@ impl BodyFilter {
             }
             self.line_octets = 0;
             rest = rest.get(end.saturating_add(1)..).unwrap_or_default();
+            self.count_dot(rest);
         }
         self.line_octets = self.line_octets.saturating_add(rest.len());
         if self.line_octets > LINE_OCTETS_MAX { Err(Failure::Message) } else { Ok(()) }
     }
+
+    fn count_dot(&mut self, rest: &[u8]) {
+        if self.line_octets == 0 && rest.first() == Some(&b'.') {
+            self.dots = self.dots.saturating_add(1);
+        }
+    }
+}
+
+fn octets(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
 }
 
 fn replace_nuls(octets: &mut [u8]) -> u64 {

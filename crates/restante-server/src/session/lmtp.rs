@@ -6,7 +6,7 @@ use lmtp_proto::{
     Answer, Ask, BareLineEnds, Dialect, Envelope, Failure, ForwardPath, Limits, Mailbox, Next,
     Policy, Reason, RecipientRefusal, Session, Tell, Tls,
 };
-use restante_directory::{Destination, ResolveError};
+use restante_directory::{Destination, OverQuota, ResolveError};
 use tokio::time::Instant;
 
 use crate::guard::nudge::Word;
@@ -18,6 +18,7 @@ use crate::session::context::Context;
 use crate::session::deliver::{Addressee, Inbound, Letter, Outcome, message_id};
 use crate::session::handshake::handshake;
 use crate::session::headers::{Trace, mailbox};
+use crate::session::room::lacking_among;
 use crate::session::settings;
 use crate::session::visit::Visit;
 
@@ -228,8 +229,16 @@ impl Driver<'_> {
     async fn recipient(&mut self, path: ForwardPath) -> Result<(), RecipientRefusal> {
         let (local_part, domain) = parts(path.mailbox());
         let resolved = self.context.services.directory.resolve(local_part, domain).await;
-        let refusal = match resolved {
+        let lacking = match &resolved {
             Ok(maildrops) => {
+                let declared = self.session.declared_octets();
+                lacks_room(self.context, &self.visit, &path, declared, maildrops).await
+            }
+            Err(_) => None,
+        };
+        let refusal = match (resolved, lacking) {
+            (Ok(_), Some(refusal)) => refusal,
+            (Ok(maildrops), None) => {
                 // A mail transaction that came to nothing leaves its addresses behind.
                 if self.session.recipients() == 0 {
                     self.resolved.clear();
@@ -237,10 +246,10 @@ impl Driver<'_> {
                 self.resolved.insert(path, maildrops);
                 return Ok(());
             }
-            Err(ResolveError::Unknown) => RecipientRefusal::Unknown,
-            Err(ResolveError::Foreign) => RecipientRefusal::Foreign,
-            Err(ResolveError::Disabled) => RecipientRefusal::Disabled,
-            Err(ResolveError::Unavailable { detail }) => {
+            (Err(ResolveError::Unknown), _) => RecipientRefusal::Unknown,
+            (Err(ResolveError::Foreign), _) => RecipientRefusal::Foreign,
+            (Err(ResolveError::Disabled), _) => RecipientRefusal::Disabled,
+            (Err(ResolveError::Unavailable { detail }), _) => {
                 let address = path.mailbox().to_string();
                 events::resolve_failed(self.visit.present.id(), &address, &detail);
                 RecipientRefusal::Temporary
@@ -280,6 +289,7 @@ impl Driver<'_> {
             addressees,
             form: envelope.form,
             smtputf8: envelope.smtputf8,
+            one_reply: self.visit.service == Service::Smtp,
             session: self.visit.present.id(),
         };
         self.inbound = Some(Inbound::new(letter, self.context.services.store.clone()));
@@ -318,6 +328,30 @@ impl Driver<'_> {
     }
 }
 
+/// P-208: as far as SIZE tells; a message of no octets there is not.
+async fn lacks_room(
+    context: &Context,
+    visit: &Visit,
+    path: &ForwardPath,
+    declared_octets: Option<u64>,
+    maildrops: &[Destination],
+) -> Option<RecipientRefusal> {
+    let octets = declared_octets.unwrap_or_default().max(1);
+    let copies = maildrops.iter().map(|destination| (*destination, octets)).collect();
+    match lacking_among(context.services.store.as_ref(), copies).await {
+        Ok(lacks) => lacks.map(|over_quota| match over_quota {
+            OverQuota::Defer => RecipientRefusal::Full,
+            OverQuota::Refuse => RecipientRefusal::OverQuota,
+        }),
+        Err(error) => {
+            let address = path.mailbox().to_string();
+            let detail = format!("how full its maildrop is cannot be told: {error}");
+            events::resolve_failed(visit.present.id(), &address, &detail);
+            Some(RecipientRefusal::Temporary)
+        }
+    }
+}
+
 fn policy(visit: &Visit, context: &Context) -> Policy {
     let settings = &context.intake;
     let dialect = if visit.service == Service::Smtp { Dialect::Smtp } else { Dialect::Lmtp };
@@ -349,7 +383,7 @@ const fn refusal(failure: Failure) -> &'static str {
     match failure {
         Failure::DiskFull => "no room on the disk",
         Failure::Temporary => "the store could not take it",
-        Failure::MaildropFull => "the maildrop is full",
+        Failure::MaildropFull | Failure::OverQuota => "the maildrop is full",
         Failure::TooLarge => "too large",
         Failure::Loop => "it goes round in a loop: too many Received lines",
         Failure::Returned => "it goes round in a loop: Delivered-To names the recipient",

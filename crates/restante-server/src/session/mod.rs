@@ -12,6 +12,7 @@ mod lmtp;
 mod login;
 mod pop3;
 mod retrieve;
+mod room;
 pub mod services;
 pub mod settings;
 mod standing;
