@@ -43,7 +43,6 @@ impl Actor {
     }
 
     /// The one that these fields tell of, if they do.
-    #[cfg_attr(not(test), expect(dead_code, reason = "read with the journal"))]
     pub(crate) fn told(extensions: Extensions<'_>) -> Option<Self> {
         extensions.find(ACTOR, ALL).and_then(Self::decode)
     }

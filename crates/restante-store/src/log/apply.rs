@@ -1,6 +1,7 @@
 //! What a record changes.
 
 use crate::log::entry::{BIG, Entry, NAMED, UTF8};
+use crate::log::event;
 use crate::log::meta::{Destroyed, epoch, message};
 use crate::log::overlay::Overlay;
 use crate::log::record::{FLAG_UTF8, Head, Kind, is_optional};
@@ -24,6 +25,8 @@ pub(crate) fn apply(overlay: &mut Overlay, head: &Head, meta: &[u8]) -> Applied 
         Some(Kind::Message | Kind::Big | Kind::Move) => add(overlay, head, meta),
         Some(Kind::Destroy) => match Destroyed::decode(meta) {
             Some(destroyed) => {
+                overlay.concerns(head.segment, destroyed.maildrop, head.place);
+                overlay.wrote_journal(head.segment, head.size(), head.time);
                 for (id, _) in destroyed.copies {
                     overlay.destroy(destroyed.maildrop, id);
                 }
@@ -32,7 +35,16 @@ pub(crate) fn apply(overlay: &mut Overlay, head: &Head, meta: &[u8]) -> Applied 
             None => Applied::Senseless,
         },
         Some(Kind::Epoch) => epoch(meta).map_or(Applied::Senseless, Applied::Epoch),
-        Some(Kind::Event | Kind::Seal) => Applied::Done,
+        Some(Kind::Event) => {
+            let mut newest = head.time;
+            for event in event::all(meta) {
+                overlay.concerns(head.segment, event.maildrop, head.place);
+                newest = newest.max(event.time);
+            }
+            overlay.wrote_journal(head.segment, head.size(), newest);
+            Applied::Done
+        }
+        Some(Kind::Seal) => Applied::Done,
         None if is_optional(head.kind) => Applied::Done,
         None => Applied::Unknown,
     }
@@ -52,6 +64,8 @@ fn add(overlay: &mut Overlay, head: &Head, meta: &[u8]) -> Applied {
             recipient,
             flags: utf8 | big | named,
         };
+        overlay.concerns(head.segment, row.maildrop, head.place);
+        overlay.wrote_message(head.segment, entry.in_segment());
         overlay.add(row.maildrop, entry, row.uidl);
     }
     if let Some(file_id) = message.file_id {

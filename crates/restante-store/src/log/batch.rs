@@ -46,20 +46,7 @@ impl Batch {
 
     /// One more record, without a body.
     pub(crate) fn push_plain(&mut self, kind: Kind, meta: &[u8]) -> Option<()> {
-        let head = Head {
-            kind: kind.number(),
-            flags: 0,
-            segment: 0,
-            place: 0,
-            batch: 0,
-            meta_length: 0,
-            body_length: 0,
-            body_octets: 0,
-            time: self.time,
-            header_length: 0,
-            meta_crc: 0,
-            body_crc: 0,
-        };
+        let head = Head::plain(kind, self.time);
         self.push(&head, meta, &[])
     }
 

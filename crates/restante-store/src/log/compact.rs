@@ -1,109 +1,92 @@
-//! Room is given back: what is live in a segment is copied on, and with it every DESTROY that
-//! is still needed.
+//! Room is given back: what is live in a segment is copied on, step by step, and with it every
+//! DESTROY that is still needed, and what is to be told of what is gone.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use crate::error::StoreError;
+use crate::log::actor::Actor;
 use crate::log::apply::apply;
 use crate::log::disk::read_exact_at;
-use crate::log::header::{HEADER_OCTETS, Header};
+use crate::log::event::{self, ACCEPTED, AcceptedOnce, DESTROYED, Event};
+use crate::log::extensions::Extensions;
+use crate::log::header::HEADER_OCTETS;
 use crate::log::meta::{Destroyed, Message, RecipientRow, Recipients, message};
-use crate::log::provenance::carried;
+use crate::log::provenance::{alone, carried};
 use crate::log::record::{FLAG_BIG, Head, Kind, is_optional};
 use crate::log::scan::{Record, Scan};
 use crate::log::shard::Shard;
 use crate::log::tail::Tail;
+use crate::log::telling::origin;
 
-/// A segment with less than this live is worth it, in hundredths of its octets.
-const LIVE_MAX: u64 = 50;
-
-/// The same when the disk has hardly room left for some segments.
-const LIVE_MAX_WHEN_NARROW: u64 = 80;
-
-/// What is copied in one write, about, in octets.
-const BATCH_OCTETS: u64 = 4 << 20;
-
-/// The segment that is worth it most, and where it ends. Never the last one, nor one of the
-/// `spared`.
-pub(crate) fn victim(
-    shard: &Shard,
-    live: &BTreeMap<u32, u64>,
-    last: u32,
-    spared: &BTreeSet<u32>,
-) -> Option<(u32, u64)> {
-    let narrow = shard.settings.segment_octets.saturating_mul(4);
-    let is_narrow = shard.disk.free_space().is_ok_and(|free| free < narrow);
-    let live_max = if is_narrow { LIVE_MAX_WHEN_NARROW } else { LIVE_MAX };
-    let hundredths = |number: u32, end: u64| {
-        let live = live.get(&number).copied().unwrap_or_default();
-        live.saturating_mul(100).checked_div(end).unwrap_or_default()
-    };
-    shard
-        .segments
-        .all()
-        .into_iter()
-        .filter(|(number, _)| *number < last && !spared.contains(number))
-        .map(|(number, end)| (hundredths(number, end), number, end))
-        .filter(|(live, ..)| *live < live_max)
-        .min()
-        .map(|(_, number, end)| (number, end))
+/// A segment that is being given up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Compaction {
+    pub(crate) number: u32,
+    /// Where its records end.
+    pub(crate) end: u64,
+    /// Up to here all that is needed was copied, durably.
+    at: u64,
+    /// How many octets that was.
+    pub(crate) copied: u64,
 }
 
-/// Whether nothing is lost with a segment's header: it says where the one before it ends, and
-/// that must be seen without it.
-pub(crate) fn can_go(shard: &Shard, number: u32) -> Result<bool, StoreError> {
-    let fault = |fault| StoreError::disk("look at a segment", fault);
-    let mut octets = [0; HEADER_OCTETS];
-    read_exact_at(&*shard.segments.file(number)?, &mut octets, 0).map_err(fault)?;
-    let Some(header) = Header::decode(&octets) else { return Ok(false) };
-    if !shard.segments.all().contains_key(&header.previous) {
-        return Ok(true);
+/// So many records are looked at in one step, at most.
+const RECORDS_MAX: usize = 4096;
+
+/// An EVENT has about so many octets at most.
+const EVENT_OCTETS: usize = 64 << 10;
+
+impl Compaction {
+    /// Of the segment with this number, whose records end there.
+    pub(crate) const fn new(number: u32, end: u64) -> Self {
+        Self { number, end, at: HEADER_OCTETS as u64, copied: 0 }
     }
-    let previous = shard.segments.file(header.previous)?;
-    // A cut that is not durable is none.
-    previous.sync().map_err(fault)?;
-    Ok(previous.len().map_err(fault)? <= header.previous_end)
-}
 
-/// Copies all that is needed of a segment, durably, and answers how many octets that was.
-///
-/// On an error some of it may have been copied: the segment then holds second copies, and must
-/// count as a source.
-pub(crate) fn copy_on(
-    shard: &Shard,
-    tail: &mut Tail,
-    number: u32,
-    end: u64,
-) -> Result<u64, StoreError> {
-    let file = shard.segments.file(number)?;
-    let scan = Scan { file: &*file, number, seed: shard.seed(), end };
-    let fault = |fault| StoreError::disk("read a segment to compact it", fault);
-    let (mut at, mut kept, mut size, mut copied) = (HEADER_OCTETS as u64, Vec::new(), 0_u64, 0_u64);
-    while at < end {
-        let Some(record) = scan.record(at).map_err(fault)? else {
-            if scan.is_blank(at).map_err(fault)? {
+    /// Whether all of it was looked at.
+    pub(crate) const fn is_done(&self) -> bool {
+        self.at >= self.end
+    }
+
+    /// Copies the next about so many octets of what is needed, durably, and answers how many
+    /// that were.
+    ///
+    /// On an error some of it may have been copied: the segment then holds second copies, and
+    /// must count as a source.
+    pub(crate) fn step(
+        &mut self,
+        shard: &Shard,
+        tail: &mut Tail,
+        octets_max: u64,
+    ) -> Result<u64, StoreError> {
+        let file = shard.segments.file(self.number)?;
+        let scan = Scan { file: &*file, number: self.number, seed: shard.seed(), end: self.end };
+        let fault = |fault| StoreError::disk("read a segment to compact it", fault);
+        let mut keeping = Keeping { shard, scan, kept: Vec::new(), size: 0, events: Vec::new() };
+        let mut at = self.at;
+        for _ in 0..RECORDS_MAX {
+            if at >= self.end || keeping.size >= octets_max {
                 break;
             }
-            return Err(damaged(number, at));
-        };
-        at = record.end();
-        if let Some(needed) = needed(shard, &scan, &record)? {
-            size = size.saturating_add(needed.size());
-            kept.push(needed);
+            let Some(record) = scan.record(at).map_err(fault)? else {
+                if scan.is_blank(at).map_err(fault)? {
+                    at = self.end;
+                    break;
+                }
+                return Err(damaged(self.number, at));
+            };
+            at = record.end();
+            keeping.keep(&record)?;
         }
-        if size >= BATCH_OCTETS {
-            write(shard, tail, &kept, size)?;
-            copied = copied.saturating_add(std::mem::take(&mut size));
-            kept.clear();
+        keeping.end_event();
+        let copied = keeping.size;
+        if !keeping.kept.is_empty() {
+            write(shard, tail, &keeping.kept, copied)?;
         }
+        self.at = at;
+        self.copied = self.copied.saturating_add(copied);
+        Ok(copied)
     }
-    if !kept.is_empty() {
-        write(shard, tail, &kept, size)?;
-        copied = copied.saturating_add(size);
-    }
-    Ok(copied)
 }
 
 /// A record to be written again.
@@ -113,65 +96,154 @@ struct Kept {
     body: Vec<u8>,
 }
 
-impl Kept {
-    fn size(&self) -> u64 {
-        let meta_length = u32::try_from(self.meta.len()).unwrap_or(u32::MAX);
-        Head { meta_length, ..self.head }.size()
-    }
+/// What is kept in a step.
+struct Keeping<'a> {
+    shard: &'a Shard,
+    scan: Scan<'a>,
+    kept: Vec<Kept>,
+    /// How many octets these are.
+    size: u64,
+    /// The meta of an EVENT that is being filled.
+    events: Vec<u8>,
 }
 
-/// What must be kept of a record, if anything.
-fn needed(shard: &Shard, scan: &Scan<'_>, record: &Record) -> Result<Option<Kept>, StoreError> {
-    let Record { at, head, meta } = record;
-    let damaged = || damaged(scan.number, *at);
-    match Kind::of(head.kind) {
-        Some(Kind::Message | Kind::Big | Kind::Move) => {
-            let Message { file_id, rows, extensions, .. } =
-                message(head, meta).ok_or_else(damaged)?;
-            let (mut live, mut numbers) = (Vec::with_capacity(rows.len()), Vec::new());
-            for (number, row) in rows.iter().enumerate() {
-                if is_current(shard, head, row)? {
+impl Keeping<'_> {
+    /// Keeps what is needed of a record.
+    fn keep(&mut self, record: &Record) -> Result<(), StoreError> {
+        let Record { at, head, meta } = record;
+        let (segment, at) = (self.scan.number, *at);
+        let damaged = || damaged(segment, at);
+        match Kind::of(head.kind) {
+            Some(Kind::Message | Kind::Big | Kind::Move) => self.keep_message(record),
+            Some(Kind::Destroy) => {
+                let destroyed = Destroyed::decode(meta).ok_or_else(damaged)?;
+                self.keep_destroyed(head, destroyed)
+            }
+            Some(Kind::Event) => {
+                let keep_from = self.shard.keep_from();
+                for event in event::all(meta).filter(|event| event.time >= keep_from) {
+                    self.tell(&event);
+                }
+                Ok(())
+            }
+            Some(Kind::Epoch | Kind::Seal) => Ok(()),
+            None if is_optional(head.kind) => {
+                let body = body(&self.scan, record)?.ok_or_else(damaged)?;
+                self.push(Kept { head: *head, meta: meta.clone(), body });
+                Ok(())
+            }
+            None => Err(damaged()),
+        }
+    }
+
+    fn keep_message(&mut self, record: &Record) -> Result<(), StoreError> {
+        let Record { at, head, meta } = record;
+        let (segment, at) = (self.scan.number, *at);
+        let damaged = || damaged(segment, at);
+        let Message { file_id, rows, extensions, .. } = message(head, meta).ok_or_else(damaged)?;
+        let (mut live, mut numbers) = (Vec::with_capacity(rows.len()), Vec::new());
+        for (number, row) in rows.iter().enumerate() {
+            match self.fate(head, row)? {
+                Fate::Here => {
                     live.push(*row);
                     numbers.push(number);
                 }
+                Fate::Elsewhere => {}
+                Fate::Gone => {
+                    if head.time >= self.shard.keep_from() {
+                        let origin = origin(&self.scan, record, extensions, &rows, number);
+                        let octets = head.body_octets.saturating_add(row.prefix.len() as u64);
+                        let extensions = &alone(&origin);
+                        let octets = AcceptedOnce { octets, uidl: row.uidl, extensions }.encode();
+                        let (maildrop, id, time) = (row.maildrop, row.id, head.time);
+                        self.tell(&Event { maildrop, id, time, what: ACCEPTED, octets: &octets });
+                    }
+                }
             }
-            if live.is_empty() {
-                return Ok(None);
+        }
+        if live.is_empty() {
+            return Ok(());
+        }
+        let extensions = carried(extensions, &rows, &numbers);
+        let meta =
+            Recipients::moved(self.scan.number, file_id, &live, &extensions).ok_or_else(damaged)?;
+        let flags = head.flags | if file_id.is_some() { FLAG_BIG } else { 0 };
+        let body = body(&self.scan, record)?.ok_or_else(damaged)?;
+        let head = Head { kind: Kind::Move.number(), flags, ..*head };
+        self.push(Kept { head, meta, body });
+        Ok(())
+    }
+
+    /// What is named for segments that are gone by now is only told; the rest stands on.
+    fn keep_destroyed(&mut self, head: &Head, mut destroyed: Destroyed) -> Result<(), StoreError> {
+        let mut ids: Vec<u64> = destroyed.copies.iter().map(|(id, _)| *id).collect();
+        let there = self.shard.segments.all();
+        let number = self.scan.number;
+        destroyed.copies.retain(|(_, segment)| *segment != number && there.contains_key(segment));
+        let mut needed: Vec<u64> = destroyed.copies.iter().map(|(id, _)| *id).collect();
+        needed.sort_unstable();
+        ids.sort_unstable();
+        ids.dedup();
+        ids.retain(|id| needed.binary_search(id).is_err());
+        if head.time >= self.shard.keep_from() {
+            let actor = Extensions::decode(&destroyed.extensions).and_then(Actor::told);
+            let octets = actor.unwrap_or_default().encode();
+            for id in ids {
+                let (maildrop, time) = (destroyed.maildrop, head.time);
+                self.tell(&Event { maildrop, id, time, what: DESTROYED, octets: &octets });
             }
-            let extensions = carried(extensions, &rows, &numbers);
-            let meta =
-                Recipients::moved(scan.number, file_id, &live, &extensions).ok_or_else(damaged)?;
-            let flags = head.flags | if file_id.is_some() { FLAG_BIG } else { 0 };
-            let body = body(scan, record)?.ok_or_else(damaged)?;
-            let head = Head { kind: Kind::Move.number(), flags, ..*head };
-            Ok(Some(Kept { head, meta, body }))
         }
-        Some(Kind::Destroy) => {
-            let mut destroyed = Destroyed::decode(meta).ok_or_else(damaged)?;
-            let there = shard.segments.all();
-            destroyed
-                .copies
-                .retain(|(_, segment)| *segment != scan.number && there.contains_key(segment));
-            if destroyed.copies.is_empty() {
-                return Ok(None);
-            }
-            let meta = destroyed.encode().ok_or_else(damaged)?;
-            Ok(Some(Kept { head: *head, meta, body: Vec::new() }))
+        if destroyed.copies.is_empty() {
+            return Ok(());
         }
-        Some(Kind::Epoch | Kind::Seal) => Ok(None),
-        Some(Kind::Event) => Ok(Some(Kept { head: *head, meta: meta.clone(), body: Vec::new() })),
-        None if is_optional(head.kind) => {
-            let body = body(scan, record)?.ok_or_else(damaged)?;
-            Ok(Some(Kept { head: *head, meta: meta.clone(), body }))
+        let too_large = || StoreError::TooLarge { octets_max: u64::from(u32::MAX) };
+        let meta = destroyed.encode().ok_or_else(too_large)?;
+        self.push(Kept { head: *head, meta, body: Vec::new() });
+        Ok(())
+    }
+
+    fn fate(&self, head: &Head, row: &RecipientRow<'_>) -> Result<Fate, StoreError> {
+        let shard = self.shard;
+        let entry = shard.index.entry(row.maildrop, row.id, &shard.overlay)?;
+        Ok(match entry {
+            Some(entry) if entry.segment == head.segment && entry.place == head.place => Fate::Here,
+            Some(_) => Fate::Elsewhere,
+            None => Fate::Gone,
+        })
+    }
+
+    fn tell(&mut self, event: &Event<'_>) {
+        event.push(&mut self.events);
+        if self.events.len() >= EVENT_OCTETS {
+            self.end_event();
         }
-        None => Err(damaged()),
+    }
+
+    /// Makes a record of what is to be told.
+    fn end_event(&mut self) {
+        let meta = std::mem::take(&mut self.events);
+        if !meta.is_empty() {
+            let head = Head::plain(Kind::Event, self.shard.time());
+            self.push(Kept { head, meta, body: Vec::new() });
+        }
+    }
+
+    fn push(&mut self, kept: Kept) {
+        let meta_length = u32::try_from(kept.meta.len()).unwrap_or(u32::MAX);
+        let size = Head { meta_length, ..kept.head }.size();
+        self.size = self.size.saturating_add(size);
+        self.kept.push(kept);
     }
 }
 
-/// Whether this copy is the one that is read.
-fn is_current(shard: &Shard, head: &Head, row: &RecipientRow<'_>) -> Result<bool, StoreError> {
-    let entry = shard.index.entry(row.maildrop, row.id, &shard.overlay)?;
-    Ok(entry.is_some_and(|entry| entry.segment == head.segment && entry.place == head.place))
+/// What became of a message that a record has.
+enum Fate {
+    /// This copy is the one that is read.
+    Here,
+    /// Another copy is.
+    Elsewhere,
+    /// It was destroyed.
+    Gone,
 }
 
 /// The body in a record; `None` if it is not what was written: then the segment stays.

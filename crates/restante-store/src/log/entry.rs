@@ -12,6 +12,9 @@ pub(crate) const BIG: u8 = 2;
 /// The unique-id is not native.
 pub(crate) const NAMED: u8 = 4;
 
+/// About what a record without its body has.
+const RECORD_OCTETS: u64 = 256;
+
 /// One message of a maildrop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
@@ -39,6 +42,11 @@ impl Entry {
     /// The entries in these octets. What is left over at the end is none.
     pub(crate) fn decode_all(octets: &[u8]) -> impl Iterator<Item = Self> + '_ {
         octets.chunks_exact(ENTRY_OCTETS).filter_map(Self::decode)
+    }
+
+    /// How much of its segment it is: of one with its body in a file only the record.
+    pub(crate) const fn in_segment(&self) -> u64 {
+        if self.flags & BIG == 0 { self.octets } else { RECORD_OCTETS }
     }
 
     fn decode(octets: &[u8]) -> Option<Self> {

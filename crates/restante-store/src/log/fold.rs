@@ -7,7 +7,7 @@ use redb::{Error, ReadableTable, Table, WriteTransaction};
 use crate::log::chunks::Chunks;
 use crate::log::entry::{BIG as IN_FILE, Entry};
 use crate::log::overlay::{Change, Overlay};
-use crate::log::tables::{BIG, CHUNK, SEGMENT, SOURCE, SUM, UIDL};
+use crate::log::tables::{BIG, CHUNK, JOURNAL, SEGMENT, SOURCE, SUM, UIDL};
 
 /// What became free by folding changes in.
 #[derive(Debug, Default)]
@@ -46,9 +46,24 @@ pub(crate) fn fold(
     }
     let mut segments = transaction.open_table(SEGMENT)?;
     for (number, live) in &tally.segments {
-        let (total, before) = segments.get(number)?.map(|row| row.value()).unwrap_or_default();
+        let (added, before, journal, newest) =
+            segments.get(number)?.map(|row| row.value()).unwrap_or_default();
         let after = live.applied_to((0, before)).1;
-        segments.insert(number, (total.saturating_add(live.added_octets), after))?;
+        segments.insert(number, (added, after, journal, newest))?;
+    }
+    for (number, more) in changes.written().fills() {
+        let (added, live, journal, newest) =
+            segments.get(number)?.map(|row| row.value()).unwrap_or_default();
+        let (added, journal) =
+            (added.saturating_add(more.added), journal.saturating_add(more.journal));
+        segments.insert(number, (added, live, journal, newest.max(more.newest)))?;
+    }
+    let mut first = transaction.open_table(JOURNAL)?;
+    for (key, place) in changes.written().first() {
+        let before = first.get(key)?.map(|row| row.value());
+        if before.is_none_or(|before| place < before) {
+            first.insert(key, place)?;
+        }
     }
     let mut sources = transaction.open_table(SOURCE)?;
     for number in changes.sources() {
@@ -57,6 +72,7 @@ pub(crate) fn fold(
     for number in gone {
         segments.remove(number)?;
         sources.remove(number)?;
+        first.retain_in((*number, 0)..=(*number, u64::MAX), |_, _| false)?;
     }
     let files = fold_files(transaction, changes, tally)?;
     Ok(Folded { files })
@@ -134,7 +150,7 @@ impl Difference {
 impl Tally {
     fn add(&mut self, entry: &Entry, sum: &mut Difference) {
         sum.add(entry.octets);
-        self.segments.entry(entry.segment).or_default().add(in_segment(entry));
+        self.segments.entry(entry.segment).or_default().add(entry.in_segment());
         if entry.flags & IN_FILE != 0 {
             self.bigs.entry((entry.segment, entry.place)).or_default().add(0);
         }
@@ -142,20 +158,12 @@ impl Tally {
 
     fn remove(&mut self, entry: &Entry, sum: &mut Difference) {
         sum.remove(entry.octets);
-        self.segments.entry(entry.segment).or_default().remove(in_segment(entry));
+        self.segments.entry(entry.segment).or_default().remove(entry.in_segment());
         if entry.flags & IN_FILE != 0 {
             self.bigs.entry((entry.segment, entry.place)).or_default().remove(0);
         }
     }
 }
-
-/// How much of its segment a message is: of one with its body in a file only the record.
-const fn in_segment(entry: &Entry) -> u64 {
-    if entry.flags & IN_FILE == 0 { entry.octets } else { RECORD_OCTETS }
-}
-
-/// About what a record without its body has.
-const RECORD_OCTETS: u64 = 160;
 
 fn fold_one(
     chunks: &mut Chunks<'_, '_>,

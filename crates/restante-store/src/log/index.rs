@@ -12,10 +12,11 @@ use crate::error::StoreError;
 use crate::log::backend::Backend;
 use crate::log::disk::Disk;
 use crate::log::entry::Entry;
+use crate::log::fill::Fill;
 use crate::log::fold::{self, Folded};
 use crate::log::overlay::{Change, Overlay, changed};
 use crate::log::position::Position;
-use crate::log::tables::{BIG, CHUNK, META, SEGMENT, SOURCE, UIDL, VERSION};
+use crate::log::tables::{BIG, CHUNK, JOURNAL, META, SEGMENT, SOURCE, UIDL, VERSION};
 
 /// The index of one shard.
 #[derive(Debug)]
@@ -137,18 +138,45 @@ impl Index {
         })
     }
 
-    /// How much of each segment is live, in octets of messages. Those are missing that never
-    /// held a message.
-    pub(crate) fn live(&self) -> Result<BTreeMap<u32, u64>, StoreError> {
+    /// What each segment is filled with. Those are missing that never held anything.
+    pub(crate) fn fills(&self) -> Result<BTreeMap<u32, Fill>, StoreError> {
         self.with(|database| {
             let transaction = database.begin_read().map_err(failed)?;
             let Some(table) = there(transaction.open_table(SEGMENT))? else {
                 return Ok(BTreeMap::new());
             };
             let rows = table.iter().map_err(failed)?;
-            rows.map(|row| row.map(|(number, octets)| (number.value(), octets.value().1)))
-                .collect::<Result<_, _>>()
-                .map_err(failed)
+            rows.map(|row| {
+                let (number, fill) = row.map_err(failed)?;
+                let (added, live, journal, newest) = fill.value();
+                Ok((number.value(), Fill { added, live, journal, newest }))
+            })
+            .collect()
+        })
+    }
+
+    /// Of these segments those that have something that concerns a maildrop, each with the place
+    /// of the first record that does; with what the index does not know yet.
+    pub(crate) fn journal(
+        &self,
+        maildrop: u64,
+        segments: impl IntoIterator<Item = u32>,
+        overlay: &RwLock<Overlay>,
+    ) -> Result<BTreeMap<u32, u32>, StoreError> {
+        self.with(|database| {
+            let (transaction, mut found) = {
+                let overlay = overlay.read().unwrap_or_else(PoisonError::into_inner);
+                let recent: BTreeMap<u32, u32> = overlay.written().of(maildrop).collect();
+                (database.begin_read().map_err(failed)?, recent)
+            };
+            let Some(table) = there(transaction.open_table(JOURNAL))? else { return Ok(found) };
+            for segment in segments {
+                if let Some(place) = table.get((segment, maildrop)).map_err(failed)? {
+                    let first = found.entry(segment).or_insert(u32::MAX);
+                    *first = place.value().min(*first);
+                }
+            }
+            Ok(found)
         })
     }
 

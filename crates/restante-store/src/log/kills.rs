@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use mail_wire::MaildropId;
 use tempfile::TempDir;
@@ -31,6 +32,11 @@ fn settings() -> Settings {
         ahead_octets: 1024,
         ..small()
     }
+}
+
+/// The same, and nothing is kept of what is gone: that would keep segments of this size.
+fn forgetful() -> Settings {
+    Settings { journal_keep: Duration::ZERO, ..settings() }
 }
 
 /// What is done, one after the other.
@@ -175,7 +181,7 @@ async fn killed_at_any_call_it_is_as_before_or_after_the_act() {
 // FORMAT.md, DESTROY
 #[tokio::test]
 async fn room_is_given_back_and_what_is_gone_stays_gone() {
-    let settings = Settings { segment_octets: 8192, big_octets_min: 1 << 20, ..settings() };
+    let settings = Settings { segment_octets: 8192, big_octets_min: 1 << 20, ..forgetful() };
     let folder = quick();
     let store = open(folder.path(), &settings).unwrap();
     let mut all = Vec::new();
@@ -240,7 +246,7 @@ async fn a_copy_that_stays_behind_brings_nothing_back() {
                 if fails { Err(std::io::ErrorKind::PermissionDenied.into()) } else { Ok(()) }
             })
         });
-        let mut store = open_with(&disk, folder.path(), &settings()).unwrap();
+        let mut store = open_with(&disk, folder.path(), &forgetful()).unwrap();
         Act::Deliver(1, 50).perform(&store).await;
         Act::Deliver(2, 600).perform(&store).await;
         Act::Deliver(3, 1200).perform(&store).await;
@@ -253,7 +259,7 @@ async fn a_copy_that_stays_behind_brings_nothing_back() {
         if is_restarted {
             drop(store);
             closed(folder.path());
-            store = open_with(&disk, folder.path(), &settings()).unwrap();
+            store = open_with(&disk, folder.path(), &forgetful()).unwrap();
         }
         Act::Remove(&[1]).perform(&store).await;
         for _ in 0..6 {
@@ -266,7 +272,7 @@ async fn a_copy_that_stays_behind_brings_nothing_back() {
             if is_restarted {
                 drop(store);
                 closed(folder.path());
-                store = open_with(&disk, folder.path(), &settings()).unwrap();
+                store = open_with(&disk, folder.path(), &forgetful()).unwrap();
             }
         }
         assert!(behind.exists() && !moved_to.exists(), "{:?}", segments(folder.path()));

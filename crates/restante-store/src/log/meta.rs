@@ -225,20 +225,7 @@ mod tests {
 
     fn head(big: bool) -> Head {
         let kind = if big { Kind::Big } else { Kind::Message };
-        Head {
-            kind: kind.number(),
-            flags: 0,
-            segment: 0,
-            place: 0,
-            batch: 0,
-            meta_length: 0,
-            body_length: 0,
-            body_octets: 0,
-            time: 0,
-            header_length: 0,
-            meta_crc: 0,
-            body_crc: 0,
-        }
+        Head::plain(kind, 0)
     }
 
     proptest! {

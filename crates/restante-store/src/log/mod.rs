@@ -29,19 +29,23 @@ mod disk;
 mod doubts;
 mod entry;
 mod epochs;
+mod event;
 mod extensions;
 #[cfg(test)]
 mod faults;
 mod fields;
+mod fill;
 #[cfg(test)]
 mod fixtures;
 mod fold;
 mod format;
 mod front;
+mod give_back;
 mod header;
 mod identity;
 mod index;
 mod intake;
+mod journal;
 #[cfg(test)]
 mod kills;
 #[cfg(test)]
@@ -49,6 +53,7 @@ mod lives;
 mod meta;
 #[cfg(test)]
 mod named;
+mod notes;
 mod opening;
 mod overlay;
 mod position;
@@ -71,11 +76,15 @@ mod snapshots;
 #[cfg(test)]
 mod space;
 mod store;
+#[cfg(test)]
+mod story;
 mod tables;
 mod tail;
+mod telling;
 #[cfg(test)]
 mod trial;
 mod upkeep;
+mod victim;
 mod writer;
 
 pub use compacted::Compacted;

@@ -12,6 +12,7 @@ use crate::log::disk::{Disk, Lock};
 use crate::log::epochs::{Epochs, IdSource};
 use crate::log::format::Format;
 use crate::log::header;
+use crate::log::notes::Notes;
 use crate::log::quarantine::{self, Kept, Stretch};
 use crate::log::queue::Queue;
 use crate::log::read::big_path;
@@ -116,6 +117,8 @@ fn writer(
     let mut sources = index.sources()?;
     sources.extend(overlay.sources());
     sources.retain(|number| there.contains_key(number));
+    // No start has the numbers of another.
+    let notes = Notes::new(u64::from(ids.epoch()) << 32);
     let shard = Arc::new(Shard {
         disk: ground.disk,
         folder: ground.folder,
@@ -132,6 +135,7 @@ fn writer(
         moves: AtomicU64::new(0),
         arrivals: Arrivals::default(),
         doubt: doubt.filter(|_| !settings.shows_doubtful),
+        notes,
         _lock: Arc::clone(lock),
     });
     // The first segment of this start says in its header of which epoch it is.

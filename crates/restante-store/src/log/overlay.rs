@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::collections::btree_map::{BTreeMap, Entry as Place};
 
 use crate::log::entry::Entry;
+use crate::log::fill::Written;
 
 /// Changes to maildrops since the index was brought up to date.
 #[derive(Debug, Default)]
@@ -13,6 +14,8 @@ pub(crate) struct Overlay {
     bigs: BTreeMap<(u32, u32), u64>,
     /// Segments that copies were made from.
     sources: BTreeSet<u32>,
+    /// Where it was written.
+    written: Written,
     changes: usize,
 }
 
@@ -60,6 +63,27 @@ impl Overlay {
     pub(crate) fn destroy(&mut self, maildrop: u64, id: u64) {
         let before = self.maildrops.entry(maildrop).or_default().insert(id, Change::Destroyed);
         self.changes = self.changes.saturating_add(usize::from(before.is_none()));
+    }
+
+    /// Where all this was written.
+    pub(crate) const fn written(&self) -> &Written {
+        &self.written
+    }
+
+    /// A message for one recipient was written to a segment, so many octets of it.
+    pub(crate) fn wrote_message(&mut self, segment: u32, octets: u64) {
+        self.written.message(segment, octets);
+    }
+
+    /// A record that tells what happened was written to a segment, the last of it at this time.
+    pub(crate) fn wrote_journal(&mut self, segment: u32, octets: u64, newest: u64) {
+        self.written.journal(segment, octets, newest);
+    }
+
+    /// The record at this place of a segment concerns a maildrop.
+    pub(crate) fn concerns(&mut self, segment: u32, maildrop: u64, place: u32) {
+        let is_first = self.written.concerns(segment, maildrop, place);
+        self.changes = self.changes.saturating_add(usize::from(is_first));
     }
 
     /// How many changes there are.

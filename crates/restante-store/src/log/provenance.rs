@@ -65,6 +65,28 @@ pub(crate) fn encode(provenance: &Provenance, recipients: &[&Recipient], known: 
     octets
 }
 
+/// The same fields for one recipient, where there is neither a prefix nor a body: all is written
+/// out.
+pub(crate) fn alone(origin: &Origin) -> Vec<u8> {
+    let mut octets = Vec::with_capacity(192);
+    if !origin.peer.is_empty() || !origin.sender.is_empty() {
+        let peer = cut(&origin.peer, PEER_OCTETS_MAX);
+        let value = from_where(peer, cut(&origin.sender, PATH_OCTETS_MAX), &[]);
+        push(&mut octets, PROVENANCE, ALL, &value);
+    }
+    if !origin.address.is_empty() {
+        let address = cut(&origin.address, PATH_OCTETS_MAX);
+        push(&mut octets, ADDRESS, 0, &string(address, &[]));
+    }
+    if let Some(digest) = &origin.known.digest {
+        push(&mut octets, DIGEST, ALL, digest);
+    }
+    if let Some(MessageIdAt::Text(text)) = &origin.known.message_id {
+        push(&mut octets, MESSAGE_ID, ALL, &string(text, &[]));
+    }
+    octets
+}
+
 /// The same fields for a copy of the record that is only for the recipients in `kept`: their
 /// numbers, rising. `rows` are all that the record had.
 pub(crate) fn carried(
@@ -100,7 +122,6 @@ pub(crate) struct Origin {
     pub(crate) known: Known,
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "read with the journal"))]
 /// What these fields say for the recipient with this number; `rows` are all of the record.
 pub(crate) fn decode(
     extensions: Extensions<'_>,

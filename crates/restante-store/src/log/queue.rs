@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::oneshot::Sender;
 
@@ -78,8 +79,9 @@ impl Queue {
     }
 
     /// Takes what is there, as much as one write should hold, and waits if it is nothing.
-    /// Nothing at all when nudged, `None` when closed and empty.
-    pub(crate) fn take(&self) -> Option<Vec<Job>> {
+    /// Nothing at all when nudged, or when it waited for so long; `None` when closed and empty.
+    pub(crate) fn take(&self, patience: Option<Duration>) -> Option<Vec<Job>> {
+        let mut is_over = false;
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             let mut taken = Vec::new();
@@ -91,13 +93,24 @@ impl Queue {
                 taken.push(job);
             }
             state.octets = state.octets.saturating_sub(octets);
-            if !taken.is_empty() || std::mem::take(&mut state.is_nudged) {
+            if !taken.is_empty() {
                 return Some(taken);
             }
             if state.is_closed {
                 return None;
             }
-            state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+            if std::mem::take(&mut state.is_nudged) || is_over {
+                return Some(taken);
+            }
+            state = match patience {
+                None => self.filled.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(patience) => {
+                    let waited = self.filled.wait_timeout(state, patience);
+                    let (state, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+                    is_over = waited.timed_out();
+                    state
+                }
+            };
         }
     }
 

@@ -87,6 +87,24 @@ pub(crate) struct Head {
 }
 
 impl Head {
+    /// That of a record without a body, to be put at its place by its batch.
+    pub(crate) const fn plain(kind: Kind, time: u64) -> Self {
+        Self {
+            kind: kind.number(),
+            flags: 0,
+            segment: 0,
+            place: 0,
+            batch: 0,
+            meta_length: 0,
+            body_length: 0,
+            body_octets: 0,
+            time,
+            header_length: 0,
+            meta_crc: 0,
+            body_crc: 0,
+        }
+    }
+
     /// The 64 octets of it, under the store's seed.
     pub(crate) fn encode(&self, seed: u32) -> Vec<u8> {
         let mut octets = Vec::with_capacity(HEAD_OCTETS);

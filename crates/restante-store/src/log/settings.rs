@@ -1,5 +1,7 @@
 //! What can be set about a log store.
 
+use std::time::Duration;
+
 /// What can be set about a log store.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -21,6 +23,10 @@ pub struct Settings {
     pub checkpoint_messages: usize,
     /// Room that a shard keeps for deletions on a full disk, in octets.
     pub reserve_octets: u64,
+    /// How long what happened is kept, also of messages that are gone.
+    pub journal_keep: Duration,
+    /// Whether room is given back without being asked for.
+    pub compacts_by_itself: bool,
     /// How much of a shard's index is kept in memory, in octets.
     pub index_cache_octets: usize,
     /// Whether maildrops are shown that may lack messages, because something in their shard is
@@ -39,6 +45,8 @@ impl Default for Settings {
             checkpoint_octets: 64 << 20,
             checkpoint_messages: 16_384,
             reserve_octets: 4 << 20,
+            journal_keep: Duration::from_hours(400 * 24),
+            compacts_by_itself: true,
             index_cache_octets: 64 << 20,
             shows_doubtful: false,
         }

@@ -14,6 +14,7 @@ use crate::log::entry::{Entry, NAMED};
 use crate::log::epochs::IdSource;
 use crate::log::identity::Tag;
 use crate::log::index::Index;
+use crate::log::notes::Notes;
 use crate::log::overlay::Overlay;
 use crate::log::queue::Queue;
 use crate::log::read::{self, Place};
@@ -44,6 +45,8 @@ pub(crate) struct Shard {
     /// What is damaged and not repaired, so that maildrops may lack messages, or have some that
     /// were removed; nobody can know which.
     pub(crate) doubt: Option<String>,
+    /// What was noted and is not written yet.
+    pub(crate) notes: Notes,
     /// The store is locked for as long as anything of it is in use.
     pub(crate) _lock: Arc<dyn Lock>,
 }
@@ -67,6 +70,12 @@ impl Shard {
             None => Ok(()),
             Some(detail) => Err(StoreError::Doubtful { detail: detail.clone() }),
         }
+    }
+
+    /// What happened before this is kept no more, milliseconds since 1970.
+    pub(crate) fn keep_from(&self) -> u64 {
+        let keep = u64::try_from(self.settings.journal_keep.as_millis()).unwrap_or(u64::MAX);
+        self.time().saturating_sub(keep)
     }
 
     /// What a maildrop holds, in delivery order.

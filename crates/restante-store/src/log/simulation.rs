@@ -59,7 +59,9 @@ impl Stepped {
 
     /// How many jobs wait for the writer of a shard.
     pub fn waiting(&self, shard: usize) -> usize {
-        self.writers.get(shard).map_or(0, |one| one.writer.shard().queue.waiting())
+        self.writers
+            .get(shard)
+            .map_or(0, |one| one.writer.shard().queue.waiting().saturating_add(one.writer.asked()))
     }
 
     /// The writer of a shard takes so many jobs at most, does them as one batch, and whatever

@@ -2,10 +2,12 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use mail_wire::MaildropId;
 use tokio::sync::oneshot;
 
+use crate::custody::{JournalEntry, Note};
 use crate::damage::Damage;
 use crate::disk;
 use crate::error::StoreError;
@@ -13,6 +15,8 @@ use crate::log::compacted::Compacted;
 use crate::log::deliver::OnItsWay;
 use crate::log::disk::Disk;
 use crate::log::front::Front;
+use crate::log::journal;
+use crate::log::notes::Taken;
 use crate::log::opening;
 use crate::log::queue::Job;
 use crate::log::real::RealDisk;
@@ -110,6 +114,31 @@ impl LogStore {
 
     pub(crate) fn front(&self) -> &Arc<Front> {
         &self.front
+    }
+
+    /// How many notes were lost since the store was opened: there were too many, or they could
+    /// not be written.
+    pub fn notes_lost(&self) -> u64 {
+        let lost = self.front.shards.iter().map(|shard| shard.notes.dropped());
+        lost.fold(0, u64::saturating_add)
+    }
+
+    /// Writes down what a session did, soon.
+    pub fn write_down(&self, maildrop: MaildropId, note: &Note) {
+        let Ok(shard) = self.front.shard(maildrop) else { return };
+        if shard.notes.take(maildrop.get(), note, shard.time()) == Taken::Tell {
+            shard.queue.nudge();
+        }
+    }
+
+    /// What happened in a maildrop, in its order, since then.
+    pub async fn told(
+        &self,
+        maildrop: MaildropId,
+        since: Option<SystemTime>,
+    ) -> Result<Vec<JournalEntry>, StoreError> {
+        let shard = Arc::clone(self.front.shard(maildrop)?);
+        self.front.pool.run(move || journal::read(&shard, maildrop.get(), since)).await?
     }
 
     /// What was found damaged when the store was opened, or before, and was not repaired since.

@@ -8,8 +8,12 @@ pub(crate) const CHUNK: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition
 pub(crate) const SUM: TableDefinition<'_, u64, (u64, u64)> = TableDefinition::new("sum");
 /// Maildrop and id: a unique-id that is not native.
 pub(crate) const UIDL: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("uidl");
-/// Segment: octets of entries that were added, that are live.
-pub(crate) const SEGMENT: TableDefinition<'_, u32, (u64, u64)> = TableDefinition::new("segment");
+/// Segment: octets of entries that were added, that are live; octets of records that tell what
+/// happened, and when the last of that was.
+pub(crate) const SEGMENT: TableDefinition<'_, u32, (u64, u64, u64, u64)> =
+    TableDefinition::new("segment");
+/// Segment and maildrop: the place of the first record there that concerns it.
+pub(crate) const JOURNAL: TableDefinition<'_, (u32, u64), u32> = TableDefinition::new("journal");
 /// Segment and place of a record: the file of its body, how many messages it is for.
 pub(crate) const BIG: TableDefinition<'_, (u32, u32), (u64, u64)> = TableDefinition::new("big");
 /// Segments that copies were made from: they may hold a second copy of a message.
@@ -17,4 +21,4 @@ pub(crate) const SOURCE: TableDefinition<'_, u32, ()> = TableDefinition::new("so
 /// `version`, `store`, `applied`.
 pub(crate) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 /// The version of these tables.
-pub(crate) const VERSION: &[u8] = &[1, 0, 0, 0];
+pub(crate) const VERSION: &[u8] = &[2, 0, 0, 0];

@@ -86,6 +86,7 @@ impl Tail {
         match outcome {
             Ok(()) => {
                 current.end = batch.end();
+                self.shard.segments.ends(current.number, current.end);
                 Ok(())
             }
             Err(fault) => {

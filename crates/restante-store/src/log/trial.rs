@@ -23,6 +23,7 @@ pub(crate) fn small() -> Settings {
         segment_octets: 128 << 10,
         ahead_octets: 4 << 10,
         reserve_octets: 4 << 10,
+        compacts_by_itself: false,
         index_cache_octets: 1 << 20,
         shows_doubtful: true,
         ..Settings::default()

@@ -3,13 +3,13 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use crate::custody::Cause;
 use crate::error::StoreError;
 use crate::log::actor::Actor;
 use crate::log::apply::apply;
-use crate::log::compact;
-use crate::log::compacted::Compacted;
+use crate::log::give_back::{GiveBack, Step};
 use crate::log::meta::Destroyed;
 use crate::log::overlay::Overlay;
 use crate::log::queue::Job;
@@ -30,10 +30,8 @@ pub(crate) struct Writer {
     octets: u64,
     /// With how many changes that is tried again.
     changes_max: usize,
-    /// Segments that may hold second copies: messages were copied from there.
-    sources: BTreeSet<u32>,
-    /// Segments that are not compacted: given up already, or damaged.
-    spared: BTreeSet<u32>,
+    /// What is to be given back.
+    room: GiveBack,
     /// Segments that are gone, which the index does not know yet.
     gone: Vec<u32>,
 }
@@ -49,8 +47,8 @@ impl Writer {
         let path = format!("{}/reserve", shard.folder);
         let reserve = Reserve::new(Arc::clone(&shard.disk), path, shard.settings.reserve_octets);
         let changes_max = shard.settings.checkpoint_messages;
-        let (spared, gone) = (BTreeSet::new(), Vec::new());
-        Self { shard, reserve, tail, octets: 0, changes_max, sources, spared, gone }
+        let (room, gone) = (GiveBack::new(sources), Vec::new());
+        Self { shard, reserve, tail, octets: 0, changes_max, room, gone }
     }
 
     /// Its shard.
@@ -62,7 +60,7 @@ impl Writer {
     pub(crate) fn run(mut self) {
         let _abandon = Abandon(Arc::clone(&self.shard));
         self.begin();
-        while let Some(jobs) = self.shard.queue.take() {
+        while let Some(jobs) = self.shard.queue.take(self.patience()) {
             self.work(jobs);
         }
         self.end();
@@ -77,6 +75,7 @@ impl Writer {
 
     /// Does these jobs, and what is due.
     pub(crate) fn work(&mut self, jobs: Vec<Job>) {
+        let is_busy = jobs.iter().any(|job| !matches!(job, Job::Compact(_)));
         let mut together = Vec::with_capacity(jobs.len());
         for job in jobs {
             // What came before these must be known for them.
@@ -87,22 +86,25 @@ impl Writer {
                 }
                 Job::Compact(answer) => {
                     self.commit(std::mem::take(&mut together));
-                    let _ = answer.send(self.compact());
+                    self.room.ask(answer);
                 }
                 job => together.push(job),
             }
         }
         self.commit(together);
+        self.write_notes();
         if self.changes() >= self.changes_max
             || self.octets >= self.shard.settings.checkpoint_octets
         {
             self.checkpoint();
         }
+        self.give_back(is_busy);
         self.bury();
     }
 
     /// What it does when nothing is asked of it any more.
     pub(crate) fn end(&mut self) {
+        let _ = self.write(&mut []);
         self.tail.seal();
         if self.changes() > 0 || self.shard.index.applied() != self.tail.position() {
             self.checkpoint();
@@ -158,18 +160,45 @@ impl Writer {
         self.shard.arrivals.announce(added.flatten());
     }
 
-    /// Makes the jobs durable, then visible.
+    /// Makes the jobs durable, then visible, and what was noted with them.
     fn write(&mut self, jobs: &mut [Job]) -> Result<(), StoreError> {
-        if jobs.is_empty() {
+        let (notes, count) = self.notes();
+        if jobs.is_empty() && count == 0 {
             return Ok(());
         }
+        let outcome = self.write_all(jobs, &notes);
+        match &outcome {
+            Ok(()) => self.shard.notes.written(count),
+            Err(_) => self.shard.notes.drop_first(count),
+        }
+        outcome
+    }
+
+    /// What was noted, as the meta of an EVENT, and how much that is. Where room is short it is
+    /// given up.
+    fn notes(&mut self) -> (Vec<u8>, usize) {
+        let (notes, count) = self.shard.notes.meta();
+        if count > 0 && !self.reserve.is_held() {
+            self.shard.notes.drop_first(count);
+            return (Vec::new(), 0);
+        }
+        (notes, count)
+    }
+
+    fn write_all(&mut self, jobs: &mut [Job], notes: &[u8]) -> Result<(), StoreError> {
         for job in jobs.iter_mut() {
             if let Job::Destroy(destroyed, moves, _) = job {
                 self.name_copies(destroyed, *moves)?;
             }
         }
-        let size = jobs.iter().map(Job::size).fold(0, u64::saturating_add);
+        let size = jobs.iter().map(Job::size).fold(notes.len() as u64, u64::saturating_add);
         let mut batch = self.tail.batch(size)?;
+        // They were noted before any of this is.
+        if !notes.is_empty() {
+            batch
+                .push_plain(Kind::Event, notes)
+                .ok_or(StoreError::TooLarge { octets_max: u64::from(u32::MAX) })?;
+        }
         let mut last_epoch = self.tail.epoch;
         for job in jobs {
             let pushed = match job {
@@ -195,7 +224,9 @@ impl Writer {
         }
         self.tail.write(&batch)?;
         self.tail.epoch = last_epoch;
-        self.octets = self.octets.saturating_add(batch.octets().len() as u64);
+        let octets = batch.octets().len() as u64;
+        self.octets = self.octets.saturating_add(octets);
+        self.room.delivered(octets);
         let mut overlay = self.shard.overlay.write().unwrap_or_else(PoisonError::into_inner);
         for (head, meta) in batch.records() {
             apply(&mut overlay, head, meta);
@@ -229,7 +260,7 @@ impl Writer {
         }
         // Which of the messages were copied from there is not known: rather named once too often.
         let ids: Vec<u64> = destroyed.copies.iter().map(|(id, _)| *id).collect();
-        for source in &self.sources {
+        for source in self.room.sources() {
             destroyed.copies.extend(ids.iter().map(|id| (*id, *source)));
         }
         destroyed.copies.sort_unstable();
@@ -237,31 +268,46 @@ impl Writer {
         Ok(())
     }
 
-    /// Gives up one segment, if one is worth it.
-    fn compact(&mut self) -> Result<Option<Compacted>, StoreError> {
-        self.index_all()?;
-        let shard = Arc::clone(&self.shard);
-        let live = shard.index.live()?;
-        let last = self.tail.position().segment;
-        let Some((number, end)) = compact::victim(&shard, &live, last, &self.spared) else {
-            return Ok(None);
-        };
-        // Whatever comes of it, it is not tried again before the next start.
-        self.spared.insert(number);
-        if !compact::can_go(&shard, number)? {
-            return Ok(Some(Compacted::default()));
+    /// How many wait for room to be given back.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn asked(&self) -> usize {
+        self.room.asked()
+    }
+
+    /// Does a bit of what gives room back.
+    fn give_back(&mut self, is_busy: bool) {
+        if self.room.is_asked_for_one()
+            && let Err(fault) = self.index_all()
+        {
+            self.room.refuse(fault);
+            return;
         }
-        self.sources.insert(number);
-        let copied = compact::copy_on(&shard, &mut self.tail, number, end)?;
-        // The index goes on from a place that stays.
-        self.index_all()?;
-        if shard.index.live()?.get(&number).is_some_and(|live| *live > 0) {
-            return Err(StoreError::Damaged {
-                detail: format!("segment {number:08x} has not all that the index says: it stays"),
-            });
+        self.room.begin(&self.shard, self.tail.position().segment);
+        match self.room.step(&self.shard, &mut self.tail, is_busy) {
+            None => {}
+            Some(Step::Copied(octets)) => self.octets = self.octets.saturating_add(octets),
+            Some(Step::Done) => {
+                // The index goes on from a place that stays.
+                let is_indexed = self.index_all();
+                self.room.finish(&self.shard, is_indexed);
+            }
         }
-        shard.snapshots.doom(Doomed::Segment(number));
-        Ok(Some(Compacted { segments: 1, freed: end, copied }))
+    }
+
+    /// Writes what was noted, if nothing took it along for a while.
+    fn write_notes(&mut self) {
+        if self.shard.notes.due_in(self.shard.time()) == Some(0) {
+            // What cannot be written is counted there.
+            let _ = self.write(&mut []);
+        }
+    }
+
+    /// How long to wait for a job before there is something else to be done.
+    fn patience(&self) -> Option<Duration> {
+        if self.room.is_at_work() {
+            return Some(Duration::ZERO);
+        }
+        self.shard.notes.due_in(self.shard.time()).map(Duration::from_millis)
     }
 
     /// Brings the index up to date, or says that it cannot be done now.
@@ -295,6 +341,7 @@ impl Writer {
         };
         self.changes_max = shard.settings.checkpoint_messages;
         self.gone.clear();
+        self.room.news();
         *shard.overlay.write().unwrap_or_else(PoisonError::into_inner) = Overlay::default();
         for file in folded.files {
             shard.snapshots.doom(Doomed::Big(file));
@@ -316,7 +363,7 @@ impl Writer {
                     // what was destroyed must not.
                     if gone.and_then(|()| shard.disk.sync_dir(&shard.folder)).is_ok() {
                         shard.segments.remove(number);
-                        self.sources.remove(&number);
+                        self.room.buried(number);
                         self.gone.push(number);
                     }
                 }

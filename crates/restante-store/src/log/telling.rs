@@ -1,0 +1,173 @@
+//! What a record tells of one maildrop, as entries of its journal.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use mail_wire::{MessageId, Uidl};
+
+use crate::custody::{Cause, Happened, JournalEntry};
+use crate::log::actor::Actor;
+use crate::log::disk::read_exact_at;
+use crate::log::event::{self, ACCEPTED, AcceptedOnce, DESTROYED, Event};
+use crate::log::extensions::Extensions;
+use crate::log::identity::Tag;
+use crate::log::meta::{Destroyed, RecipientRow, message};
+use crate::log::provenance::{self, MESSAGE_ID_OCTETS_MAX, MessageIdAt, Origin};
+use crate::log::record::Kind;
+use crate::log::scan::{Record, Scan};
+
+/// One entry, and what makes it the same as another: copies of it may stand in several places.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    pub(crate) same: Same,
+    pub(crate) entry: JournalEntry,
+}
+
+/// What happens once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Same {
+    /// The message was accepted.
+    Accepted(u64),
+    /// The message was destroyed.
+    Destroyed(u64),
+    /// The note with this number.
+    Noted(u64),
+}
+
+/// Adds what a record tells of this maildrop.
+pub(crate) fn tell(
+    scan: &Scan<'_>,
+    record: &Record,
+    maildrop: u64,
+    tag: Tag,
+    told: &mut Vec<Told>,
+) {
+    let Record { head, meta, .. } = record;
+    match Kind::of(head.kind) {
+        Some(Kind::Message | Kind::Big | Kind::Move) => {
+            let Some(message) = message(head, meta) else { return };
+            for (number, row) in message.rows.iter().enumerate() {
+                if row.maildrop == maildrop && row.id != 0 {
+                    let origin = origin(scan, record, message.extensions, &message.rows, number);
+                    let octets = head.body_octets.saturating_add(row.prefix.len() as u64);
+                    told.push(accepted(tag, row.id, row.uidl, head.time, octets, origin));
+                }
+            }
+        }
+        Some(Kind::Destroy) => {
+            let Some(destroyed) = Destroyed::decode(meta) else { return };
+            if destroyed.maildrop == maildrop {
+                let actor = Extensions::decode(&destroyed.extensions).and_then(Actor::told);
+                let ids = destroyed.copies.iter().map(|(id, _)| *id);
+                told.extend(ids.map(|id| gone(id, head.time, actor.clone())));
+            }
+        }
+        Some(Kind::Event) => tell_events(meta, maildrop, tag, told),
+        Some(Kind::Epoch | Kind::Seal) | None => {}
+    }
+}
+
+/// Adds what the entries of an EVENT tell of this maildrop.
+pub(crate) fn tell_events(meta: &[u8], maildrop: u64, tag: Tag, told: &mut Vec<Told>) {
+    let ours = event::all(meta).filter(|event| event.maildrop == maildrop);
+    told.extend(ours.filter_map(|event| tell_event(&event, tag)));
+}
+
+fn tell_event(event: &Event<'_>, tag: Tag) -> Option<Told> {
+    match event.what {
+        ACCEPTED => {
+            let AcceptedOnce { octets, uidl, extensions } = AcceptedOnce::decode(event.octets)?;
+            let origin = provenance::decode(Extensions::decode(extensions)?, &[], 0);
+            Some(accepted(tag, event.id, uidl, event.time, octets, origin))
+        }
+        DESTROYED => Some(gone(event.id, event.time, Actor::decode(event.octets))),
+        _ => {
+            let said = event::said(event)?;
+            Some(Told {
+                same: Same::Noted(said.number),
+                entry: JournalEntry {
+                    at: time(event.time),
+                    message: Some(event.id).filter(|id| *id != 0).map(MessageId::new),
+                    uidl: None,
+                    credential: Some(said.credential),
+                    peer: said.peer,
+                    what: Happened::Noted(said.what),
+                },
+            })
+        }
+    }
+}
+
+/// From where one recipient's copy came, its Message-ID written out.
+pub(crate) fn origin(
+    scan: &Scan<'_>,
+    record: &Record,
+    extensions: Extensions<'_>,
+    rows: &[RecipientRow<'_>],
+    recipient: usize,
+) -> Origin {
+    let mut origin = provenance::decode(extensions, rows, recipient);
+    if let Some(MessageIdAt::Body(offset, length)) = origin.known.message_id {
+        let text = message_id(scan, record, u64::from(offset), usize::from(length));
+        origin.known.message_id = text.map(MessageIdAt::Text);
+    }
+    origin
+}
+
+/// The body is not checked for that: what is no Message-ID is left out.
+fn message_id(scan: &Scan<'_>, record: &Record, offset: u64, length: usize) -> Option<Vec<u8>> {
+    let head = &record.head;
+    let is_inside = offset.checked_add(length as u64)? <= head.body_length && !head.is_big();
+    if !is_inside || length > MESSAGE_ID_OCTETS_MAX {
+        return None;
+    }
+    let mut text = vec![0; length];
+    let at = record.at.checked_add(head.body_at())?.checked_add(offset)?;
+    read_exact_at(scan.file, &mut text, at).ok()?;
+    text.iter().all(u8::is_ascii_graphic).then_some(text)
+}
+
+fn accepted(tag: Tag, id: u64, uidl: &[u8], at: u64, octets: u64, origin: Origin) -> Told {
+    let Origin { peer, sender, address, known } = origin;
+    let message_id = match known.message_id {
+        Some(MessageIdAt::Text(text)) => Some(String::from_utf8_lossy(&text).into_owned()),
+        Some(MessageIdAt::Body(..)) | None => None,
+    };
+    let brought = if uidl.is_empty() { None } else { Uidl::new(uidl).ok() };
+    Told {
+        same: Same::Accepted(id),
+        entry: JournalEntry {
+            at: time(at),
+            message: Some(MessageId::new(id)),
+            uidl: Some(brought.unwrap_or_else(|| tag.uidl(id))),
+            credential: None,
+            peer: Some(peer).filter(|peer| !peer.is_empty()),
+            what: Happened::Accepted {
+                sender,
+                recipient: address,
+                octets,
+                digest: known.digest,
+                message_id,
+            },
+        },
+    }
+}
+
+fn gone(id: u64, at: u64, actor: Option<Actor>) -> Told {
+    let Actor { credential, cause, peer } = actor.unwrap_or_default();
+    Told {
+        same: Same::Destroyed(id),
+        entry: JournalEntry {
+            at: time(at),
+            message: Some(MessageId::new(id)),
+            uidl: None,
+            credential,
+            peer,
+            what: Happened::Destroyed { cause: cause.unwrap_or(Cause::Unknown) },
+        },
+    }
+}
+
+/// A time in milliseconds since 1970; one that no clock can say is the beginning.
+pub(crate) fn time(millis: u64) -> SystemTime {
+    UNIX_EPOCH.checked_add(Duration::from_millis(millis)).unwrap_or(UNIX_EPOCH)
+}
