@@ -24,7 +24,7 @@ const CUT: &str = "RESTANTE_TORTURE_CUT";
 const MEND: &str = "RESTANTE_TORTURE_MEND";
 /// What the server is run under.
 const UNDER: &str = "RESTANTE_TORTURE_UNDER";
-/// Which store; Maildir where nothing is said.
+/// Which store; the log where nothing is said.
 const BACKEND: &str = "RESTANTE_TORTURE_BACKEND";
 
 #[test]
@@ -33,7 +33,7 @@ fn nothing_acknowledged_is_lost_however_often_it_is_killed() {
     let kills = word(KILLS).map_or(50, |text| text.parse().expect("a number of kills"));
     let folder = tempfile::tempdir().unwrap();
     let state = word(STATE).map_or_else(|| folder.path().join("state"), PathBuf::from);
-    let backend = word(BACKEND).unwrap_or_else(|| "maildir".to_owned());
+    let backend = word(BACKEND).unwrap_or_else(|| "log".to_owned());
     let mut site = Site::local(&state, &format!("[store]\nbackend = \"{backend}\"\n"));
     site.run_under(word(UNDER).iter().flat_map(|text| text.split(' ')));
     for maildrop in 0..MAILDROPS {
