@@ -31,6 +31,10 @@ pub(crate) struct Fixture {
     pub(crate) apop: Option<String>,
     /// Whether LAST is answered.
     pub(crate) last: bool,
+    /// Whether our own commands are answered.
+    pub(crate) extensions: bool,
+    /// What arrives while the session lasts, in order.
+    pub(crate) later: Vec<Message>,
     /// LOGIN-DELAY's seconds.
     pub(crate) login_delay: Option<u64>,
     /// EXPIRE's days.
@@ -67,6 +71,8 @@ pub(crate) enum Fault {
     Message(u32),
     /// The marked messages cannot be removed.
     Update,
+    /// The maildrop cannot be looked at again.
+    Refresh,
 }
 
 /// What happens.
@@ -76,6 +82,8 @@ pub(crate) enum Step {
     Client(Vec<u8>),
     /// The server sends a line like this.
     Server(Pattern),
+    /// The next of the later messages arrives.
+    Arrives,
     /// Both go over to TLS.
     Tls,
     /// The server has closed.
@@ -129,7 +137,12 @@ impl Dialog {
             return Ok(());
         }
         if let Some(content) = line.strip_prefix('|') {
-            let message = self.fixture.messages.last_mut().ok_or("a text before any message")?;
+            let list = if self.fixture.later.is_empty() {
+                &mut self.fixture.messages
+            } else {
+                &mut self.fixture.later
+            };
+            let message = list.last_mut().ok_or("a text before any message")?;
             message.text.extend(octets(content.strip_prefix(' ').unwrap_or(content))?);
             message.text.extend_from_slice(b"\r\n");
             return Ok(());
@@ -164,7 +177,8 @@ impl Dialog {
             }
         };
         let number: usize = number.parse().map_err(|_| "no message number")?;
-        let message = self.fixture.messages.get(number.wrapping_sub(1)).ok_or("no such message")?;
+        let mut all = self.fixture.messages.iter().chain(&self.fixture.later);
+        let message = all.nth(number.wrapping_sub(1)).ok_or("no such message")?;
         let text = std::str::from_utf8(&message.text).map_err(|_| "a text that is not UTF-8")?;
         let (mut body, mut in_header) = (0, true);
         for line in text.split_inclusive("\r\n") {
@@ -187,7 +201,7 @@ impl Fixture {
                 let (name, password) = value.split_once(' ').ok_or("a name and a password")?;
                 self.accounts.push((name.to_owned(), password.to_owned()));
             }
-            "message" => {
+            "message" | "later" => {
                 let mut message = Message::default();
                 for word in value.split(' ') {
                     match word.split_once('=') {
@@ -202,7 +216,8 @@ impl Fixture {
                 if message.uidl.is_empty() {
                     return Err("a message needs uidl=");
                 }
-                self.messages.push(message);
+                let list = if key == "later" { &mut self.later } else { &mut self.messages };
+                list.push(message);
             }
             "connection" => {
                 for word in value.split(' ') {
@@ -216,6 +231,7 @@ impl Fixture {
             }
             "apop" => self.apop = Some(value.to_owned()),
             "last" => self.last = value == "yes",
+            "extensions" => self.extensions = value == "yes",
             "login-delay" => self.login_delay = Some(value.parse().map_err(|_| "no number")?),
             "expire" => self.expire = Some(value.parse().map_err(|_| "no number")?),
             "utf8-legacy" => self.utf8_raw = value == "raw",
@@ -268,6 +284,7 @@ fn value<'l>(line: &'l str, key: &str) -> Option<&'l str> {
 
 fn event_step(event: &str) -> Result<Step, &'static str> {
     match event {
+        "arrives" => Ok(Step::Arrives),
         "tls" => Ok(Step::Tls),
         "closed" => Ok(Step::Closed),
         "gone" => Ok(Step::Gone),
@@ -287,6 +304,7 @@ fn fault(value: &str) -> Result<Fault, &'static str> {
         "login-delay" => Ok(Fault::LoginDelay),
         "maildrop" => Ok(Fault::Maildrop),
         "update" => Ok(Fault::Update),
+        "refresh" => Ok(Fault::Refresh),
         _ => {
             let number = value.strip_prefix("message ").ok_or("no such fault")?;
             number.parse().map(Fault::Message).map_err(|_| "no number")

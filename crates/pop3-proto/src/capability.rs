@@ -4,8 +4,10 @@ use std::fmt;
 
 use mail_wire::sasl::Mechanism;
 
+use crate::extension::Extension;
+
 /// One line of a CAPA response. Only registered capabilities are built (P-073); its tag is the
-/// command's keyword where there is one (P-072).
+/// command's keyword where there is one (P-072). What no RFC has begins with X.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Capability {
     /// TOP works (RFC 2449 §6.1).
@@ -45,6 +47,8 @@ pub enum Capability {
         /// Whether this varies by user.
         per_user: bool,
     },
+    /// A command of our own works.
+    Extension(Extension),
     /// Who made the server (RFC 2449 §6.9).
     Implementation(String),
 }
@@ -73,6 +77,7 @@ impl fmt::Display for Capability {
             Self::LoginDelay { seconds, per_user } => {
                 write!(f, "LOGIN-DELAY {seconds}{}", user(*per_user))
             }
+            Self::Extension(extension) => f.write_str(extension.keyword()),
             Self::Implementation(name) => write!(f, "IMPLEMENTATION {name}"),
         }
     }

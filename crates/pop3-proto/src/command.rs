@@ -1,5 +1,7 @@
 //! Commands as a client sends them: one line in, one command out.
 
+use std::time::Duration;
+
 use mail_wire::MessageNumber;
 use mail_wire::sasl::Mechanism;
 
@@ -60,10 +62,23 @@ pub enum Command<'l> {
     Rset,
     /// `LAST` (RFC 1460 §5).
     Last,
+    /// `XCOMMIT` (`rulings` 20).
+    Xcommit,
+    /// `XREFRESH` (`rulings` 20).
+    Xrefresh,
+    /// `XDIGEST [msg]` (`rulings` 20).
+    Xdigest(Option<MessageNumber>),
+    /// `XWAIT seconds` (`rulings` 20): [`WAIT_SECS_MIN`] to [`WAIT_SECS_MAX`].
+    Xwait(Duration),
 }
 
-/// The longest keyword (RFC 1939 §3).
-const KEYWORD_OCTETS_MAX: usize = 4;
+/// The shortest XWAIT.
+pub const WAIT_SECS_MIN: u64 = 1;
+/// The longest XWAIT: short of the 30 minutes after which many a firewall forgets a connection.
+pub const WAIT_SECS_MAX: u64 = 1740;
+
+/// The longest keyword: four octets (RFC 1939 §3), but for our own commands.
+const KEYWORD_OCTETS_MAX: usize = 8;
 
 impl<'l> Command<'l> {
     /// Reads a line, its end taken off.
@@ -106,6 +121,10 @@ impl<'l> Command<'l> {
             b"NOOP" => alone(rest, Self::Noop),
             b"RSET" => alone(rest, Self::Rset),
             b"LAST" => alone(rest, Self::Last),
+            b"XCOMMIT" => alone(rest, Self::Xcommit),
+            b"XREFRESH" => alone(rest, Self::Xrefresh),
+            b"XDIGEST" => optional_number(rest).map(Self::Xdigest),
+            b"XWAIT" => seconds(rest).map(Self::Xwait),
             _ => Err(Malformed::Unknown),
         }
     }
@@ -188,6 +207,19 @@ fn top(rest: &[u8]) -> Result<Command<'_>, Malformed> {
         None => Ok(Command::Top(number, lines)),
         Some(_) => Err(Malformed::Noise),
     }
+}
+
+fn seconds(rest: &[u8]) -> Result<Duration, Malformed> {
+    let mut words = words(rest);
+    let word = words.next().ok_or(Malformed::SecondsMissing)?;
+    let seconds = decimal(word).ok_or(Malformed::SecondsNotANumber)?;
+    if words.next().is_some() {
+        return Err(Malformed::Noise);
+    }
+    if !(WAIT_SECS_MIN..=WAIT_SECS_MAX).contains(&seconds) {
+        return Err(Malformed::SecondsOutOfRange);
+    }
+    Ok(Duration::from_secs(seconds))
 }
 
 fn message_number(word: &[u8]) -> Result<MessageNumber, Malformed> {

@@ -28,6 +28,12 @@ pub enum Malformed {
     LinesMissing,
     /// TOP's number of lines is no number.
     LinesNotANumber,
+    /// XWAIT without its number of seconds (`rulings` 20).
+    SecondsMissing,
+    /// XWAIT's number of seconds is no number.
+    SecondsNotANumber,
+    /// XWAIT's number of seconds is below or above what is waited.
+    SecondsOutOfRange,
     /// APOP's digest is not 32 hexadecimal digits.
     Digest,
     /// A name, or in UTF-8 mode a password, is not UTF-8 (RFC 6856 §2.2, P-146).

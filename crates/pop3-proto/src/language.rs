@@ -31,6 +31,11 @@ impl Language {
         }
     }
 
+    /// What LANG alone lists: a tag and a name each.
+    pub(crate) fn rows() -> Vec<String> {
+        Self::ALL.map(|language| format!("{} {}", language.tag(), language.own_name())).to_vec()
+    }
+
     /// The language that a basic language range asks for, `*` for what the server prefers.
     ///
     /// RFC 4647 §3.3.1: a range matches a tag that it equals, in any case, or of which it is a

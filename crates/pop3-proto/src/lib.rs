@@ -28,6 +28,7 @@ pub mod apop;
 pub mod capability;
 pub mod command;
 pub mod error;
+pub mod extension;
 pub mod language;
 pub mod reply;
 pub mod server;

@@ -86,6 +86,22 @@ pub enum Reply {
     Nothing,
     /// LAST: the highest number retrieved, 0 for none.
     Last(u32),
+    /// XCOMMIT: so many messages are gone, durably.
+    Committed(u64),
+    /// XDIGEST; a list follows.
+    Digests,
+    /// XDIGEST with a number.
+    Digest {
+        /// Which message.
+        number: MessageNumber,
+        /// The SHA-256 of what RETR sends.
+        digest: [u8; 32],
+    },
+    /// XWAIT is over.
+    Waited {
+        /// Whether mail has arrived.
+        arrived: bool,
+    },
     /// QUIT before login.
     Farewell,
     /// QUIT after login: the marked messages are gone.
@@ -131,6 +147,8 @@ pub enum Reply {
     },
     /// The message is marked as deleted.
     IsMarked(MessageNumber),
+    /// XCOMMIT removed the message.
+    IsGone(MessageNumber),
     /// The message needs UTF-8 mode (P-085).
     NeedsUtf8(MessageNumber),
     /// The message cannot be read (P-057).
@@ -161,8 +179,13 @@ pub enum Reply {
     Temporary,
     /// Somebody has to look at it (P-083).
     Permanent,
-    /// QUIT: not all marked messages could be removed (P-062).
+    /// QUIT, XCOMMIT: not all marked messages could be removed (P-062).
     NotRemoved,
+    /// XREFRESH: the maildrop could not be looked at again.
+    NotRefreshed {
+        /// Whether another try may succeed.
+        temporary: bool,
+    },
     /// The last of too many bad commands.
     TooManyBad,
     /// Octets came after STLS that were not TLS (P-122).
@@ -240,6 +263,10 @@ impl Reply {
                 | Self::Unmarked { .. }
                 | Self::Nothing
                 | Self::Last(_)
+                | Self::Committed(_)
+                | Self::Digests
+                | Self::Digest { .. }
+                | Self::Waited { .. }
                 | Self::Farewell
                 | Self::Removed { .. }
         )
@@ -257,8 +284,11 @@ impl Reply {
             | Self::NotRemoved
             | Self::Draining
             | Self::Crowded
-            | Self::Lost { temporary: true, .. } => Some(Code::SysTemp),
-            Self::Permanent | Self::Lost { temporary: false, .. } => Some(Code::SysPerm),
+            | Self::Lost { temporary: true, .. }
+            | Self::NotRefreshed { temporary: true } => Some(Code::SysTemp),
+            Self::Permanent
+            | Self::Lost { temporary: false, .. }
+            | Self::NotRefreshed { temporary: false } => Some(Code::SysPerm),
             Self::NeedsUtf8(_) => Some(Code::Utf8),
             _ => None,
         }

@@ -42,6 +42,7 @@ fn english_positive(reply: &Reply, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Reply::Top => f.write_str("top of message follows"),
         Reply::Marked(number) => write!(f, "message {number} deleted"),
         Reply::Nothing => f.write_str("nothing done"),
+        Reply::Digests => f.write_str("SHA-256 digests follow"),
         Reply::Farewell => f.write_str("signing off"),
         Reply::Removed { left: 0 } => f.write_str("signing off (maildrop empty)"),
         Reply::Removed { left } => write!(f, "signing off ({} left)", Messages(*left)),
@@ -68,6 +69,7 @@ fn german_positive(reply: &Reply, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Reply::Top => f.write_str("es folgt der Anfang der Nachricht"),
         Reply::Marked(number) => write!(f, "Nachricht {number} gelöscht"),
         Reply::Nothing => f.write_str("nichts getan"),
+        Reply::Digests => f.write_str("es folgen die SHA-256-Werte"),
         Reply::Farewell => f.write_str("auf Wiedersehen"),
         Reply::Removed { left: 0 } => f.write_str("auf Wiedersehen (Postfach leer)"),
         Reply::Removed { left } => {
@@ -93,6 +95,11 @@ fn same_in_all(reply: &Reply, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Reply::UniqueId { number, uidl } => write!(f, "{number} {uidl}"),
         Reply::Message { octets } => write!(f, "{octets} octets"),
         Reply::Last(number) => write!(f, "{number}"),
+        // `rulings` 20 fixes these words.
+        Reply::Committed(messages) => write!(f, "{messages} removed"),
+        Reply::Digest { number, digest } => write!(f, "{number} {}", Hexadecimal(digest)),
+        Reply::Waited { arrived: true } => f.write_str("new"),
+        Reply::Waited { arrived: false } => f.write_str("none"),
         _ => Ok(()),
     }
 }
@@ -110,6 +117,7 @@ fn english_negative(reply: &Reply, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             write!(f, "no message {number}, the highest number is {messages}")
         }
         Reply::IsMarked(number) => write!(f, "message {number} is deleted, RSET brings it back"),
+        Reply::IsGone(number) => write!(f, "message {number} is gone, it was removed"),
         Reply::NeedsUtf8(number) => write!(f, "message {number} needs UTF-8 mode, use UTF8"),
         Reply::Lost { number, temporary: true } => {
             write!(f, "service unavailable: message {number} cannot be read now, try again later")
@@ -150,6 +158,7 @@ fn german_negative(reply: &Reply, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Reply::IsMarked(number) => {
             write!(f, "Nachricht {number} ist gelöscht, RSET holt sie zurück")
         }
+        Reply::IsGone(number) => write!(f, "Nachricht {number} ist weg, sie wurde gelöscht"),
         Reply::NeedsUtf8(number) => write!(f, "Nachricht {number} braucht UTF-8, mit UTF8"),
         Reply::Lost { number, temporary: true } => write!(
             f,
@@ -193,11 +202,17 @@ fn english_refusal(reply: &Reply) -> &'static str {
         Reply::Temporary => "service unavailable, try again later",
         Reply::Permanent => "the maildrop cannot be opened, ask the administrator",
         Reply::NotRemoved => "some deleted messages not removed",
+        Reply::NotRefreshed { temporary: true } => {
+            "service unavailable: new messages cannot be listed now, try again later"
+        }
+        Reply::NotRefreshed { temporary: false } => {
+            "the maildrop cannot be listed again, ask the administrator"
+        }
         Reply::TooManyBad => "too many bad commands, closing",
         Reply::PlaintextAfterStls => "nothing may follow STLS before the TLS handshake, closing",
-        Reply::Draining => "service unavailable: the server is stopping, nothing was removed",
+        Reply::Draining => "service unavailable: the server is stopping, marked messages stay",
         Reply::Crowded => "service unavailable: too many connections, try again later",
-        Reply::AccountChanged => "the account was changed, nothing was removed, log in again",
+        Reply::AccountChanged => "the account was changed, marked messages stay, log in again",
         Reply::NotHttp => "this is a POP3 server, HTTP is not spoken here",
         Reply::NotSsh => "this is a POP3 server, SSH is not spoken here",
         Reply::NotTls { stls: true } => "TLS begins with STLS here, or at once on port 995",
@@ -222,15 +237,22 @@ fn german_refusal(reply: &Reply) -> &'static str {
         Reply::Temporary => "Dienst nicht verfügbar (service unavailable), bitte später",
         Reply::Permanent => "das Postfach lässt sich nicht öffnen, bitte den Administrator fragen",
         Reply::NotRemoved => "einige gelöschte Nachrichten sind noch da",
+        Reply::NotRefreshed { temporary: true } => {
+            "Dienst nicht verfügbar (service unavailable): Neues lässt sich jetzt nicht auflisten, \
+             bitte später"
+        }
+        Reply::NotRefreshed { temporary: false } => {
+            "das Postfach lässt sich nicht neu auflisten, bitte den Administrator fragen"
+        }
         Reply::TooManyBad => "zu viele falsche Befehle, Ende",
         Reply::PlaintextAfterStls => "nach STLS darf vor dem TLS-Handshake nichts kommen, Ende",
         Reply::Draining => {
-            "Dienst nicht verfügbar (service unavailable): der Server hält an, nichts gelöscht"
+            "Dienst nicht verfügbar (service unavailable): der Server hält an, Markiertes bleibt"
         }
         Reply::Crowded => {
             "Dienst nicht verfügbar (service unavailable): zu viele Verbindungen, bitte später"
         }
-        Reply::AccountChanged => "das Konto wurde geändert, nichts gelöscht, bitte neu anmelden",
+        Reply::AccountChanged => "das Konto wurde geändert, Markiertes bleibt, bitte neu anmelden",
         Reply::NotHttp => "dies ist ein POP3-Server, HTTP spricht er nicht",
         Reply::NotSsh => "dies ist ein POP3-Server, SSH spricht er nicht",
         Reply::NotTls { stls: true } => "TLS beginnt hier mit STLS, auf Port 995 sofort",
@@ -252,6 +274,9 @@ fn english_malformed(malformed: Malformed) -> &'static str {
         Malformed::NumberTooLarge => "the message number is too large",
         Malformed::LinesMissing => "the number of lines is missing",
         Malformed::LinesNotANumber => "the number of lines is not a number",
+        Malformed::SecondsMissing => "the number of seconds is missing",
+        Malformed::SecondsNotANumber => "the number of seconds is not a number",
+        Malformed::SecondsOutOfRange => "from 1 to 1740 seconds are waited",
         Malformed::Digest => "the digest is not 32 hexadecimal digits",
         Malformed::NotUtf8 => "not UTF-8",
         Malformed::Mechanism => "this mechanism is not offered",
@@ -277,6 +302,9 @@ fn german_malformed(malformed: Malformed) -> &'static str {
         Malformed::NumberTooLarge => "die Nachrichtennummer ist zu groß",
         Malformed::LinesMissing => "die Zahl der Zeilen fehlt",
         Malformed::LinesNotANumber => "die Zahl der Zeilen ist keine Zahl",
+        Malformed::SecondsMissing => "die Zahl der Sekunden fehlt",
+        Malformed::SecondsNotANumber => "die Zahl der Sekunden ist keine Zahl",
+        Malformed::SecondsOutOfRange => "gewartet wird 1 bis 1740 Sekunden",
         Malformed::Digest => "der Hash hat nicht 32 hexadezimale Ziffern",
         Malformed::NotUtf8 => "kein UTF-8",
         Malformed::Mechanism => "dieses Verfahren gibt es hier nicht",
@@ -286,6 +314,14 @@ fn german_malformed(malformed: Malformed) -> &'static str {
         Malformed::Sasl(sasl::Malformed::NotUtf8) => "ein Name ist kein UTF-8",
         Malformed::Sasl(sasl::Malformed::Over) => "die Anmeldung war schon zu Ende",
         Malformed::Language => "diese Sprache gibt es hier nicht, LANG zählt sie auf",
+    }
+}
+
+struct Hexadecimal<'d>(&'d [u8; 32]);
+
+impl fmt::Display for Hexadecimal<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
     }
 }
 

@@ -51,6 +51,23 @@ pub fn write_unique_id(number: MessageNumber, uidl: &str, output: &mut Vec<u8>) 
     output.extend_from_slice(b"\r\n");
 }
 
+/// Appends a digest listing: `number hex`, lower case, nothing after it (`rulings` 20).
+pub fn write_digest(number: MessageNumber, digest: &[u8; 32], output: &mut Vec<u8>) {
+    push_decimal(number.get().into(), output);
+    output.push(b' ');
+    for octet in digest {
+        output.extend([octet >> 4, octet & 15].map(hexadecimal));
+    }
+    output.extend_from_slice(b"\r\n");
+}
+
+const fn hexadecimal(nibble: u8) -> u8 {
+    match nibble {
+        0..=9 => b'0'.saturating_add(nibble),
+        _ => b'a'.saturating_add(nibble.saturating_sub(10)),
+    }
+}
+
 /// Appends a challenge: `+`, a space, base64 (P-252, RFC 5034 §4).
 pub fn write_challenge(challenge: &[u8], output: &mut Vec<u8>) {
     output.extend_from_slice(b"+ ");

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use mail_wire::{Credentials, Listing, MessageNumber};
 
+use crate::reply::Reply;
+
 /// What the driver has to do next. Ignoring it stalls the session.
 #[must_use = "the session waits until the driver has done this"]
 #[derive(Debug)]
@@ -17,6 +19,10 @@ pub enum Next {
     Send(Send),
     /// Write out what there is, read more octets, then call `receive` again.
     NeedInput,
+    /// Write out what there is, then wait for mail, for more octets, or for the deadline; where
+    /// octets are unread already, only look whether mail is there. If mail may have arrived call
+    /// `Session::arrived`; then, whichever it was, `receive`.
+    Wait,
     /// Write out what there is, then close. The session stays here.
     Close(Reason),
 }
@@ -34,6 +40,16 @@ pub enum Ask {
     Retrieve(MessageNumber),
     /// *Take these out*, durably, all or none. Answered by [`Answer::Committed`].
     Commit(Vec<MessageNumber>),
+    /// *Take these out* in the same way, but the session goes on: numbers stay, and the maildrop
+    /// stays open. What was sent to the peer before has to be written first. Answered by
+    /// [`Answer::Committed`].
+    CommitEarly(Vec<MessageNumber>),
+    /// *List what has arrived since*, behind what is listed. Answered by [`Answer::Refreshed`]
+    /// or [`Answer::NotRefreshed`].
+    Refresh,
+    /// *What is the SHA-256 of this message*, unstuffed, as RETR sends it? Answered by
+    /// [`Answer::Digested`] or [`Answer::Lost`].
+    Digest(MessageNumber),
     /// *Switch to TLS.* The output holds the `+OK` that has to be written first; nothing that
     /// was received before may be kept. Answered by [`Answer::Secured`]; if the handshake
     /// fails the driver closes.
@@ -69,6 +85,15 @@ pub enum Answer {
         /// Whether another try may succeed.
         temporary: bool,
     },
+    /// The maildrop's listing: what was listed, and what has come behind it.
+    Refreshed(Arc<Listing>),
+    /// The maildrop cannot be looked at again; what was listed stays.
+    NotRefreshed {
+        /// Whether another try may succeed.
+        temporary: bool,
+    },
+    /// The message's digest.
+    Digested([u8; 32]),
     /// How the commit ended.
     Committed(Commit),
     /// TLS is on, from the first octet after `+OK`.
@@ -146,6 +171,17 @@ pub enum Tell {
     AccountChanged,
 }
 
+impl Tell {
+    /// The line that says so.
+    pub(super) const fn reply(self) -> Reply {
+        match self {
+            Self::Drain => Reply::Draining,
+            Self::Pressure => Reply::Crowded,
+            Self::AccountChanged => Reply::AccountChanged,
+        }
+    }
+}
+
 /// Why the session wants the connection closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
@@ -165,6 +201,9 @@ pub enum Reason {
     SaslTooLong,
     /// The peer speaks another protocol: HTTP, TLS, SSH.
     WrongProtocol,
+    /// A list that has begun cannot be completed, because a message cannot be read: the peer
+    /// must not take what it has for all there is, so the driver breaks the connection off.
+    ListBroken,
     /// The driver said so: drain, pressure, disabled account.
     Told,
     /// The driver gave an answer to a question that was not asked. Nothing is said and nothing

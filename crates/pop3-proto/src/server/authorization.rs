@@ -5,7 +5,7 @@ use mail_wire::{Credentials, Secret};
 
 use super::ask::Refusal;
 use super::connection::Connection;
-use super::failures::Failures;
+use super::failures::{Failures, Fingerprint};
 use super::policy::Limits;
 use super::verdict::Verdict;
 use crate::command::Command;
@@ -72,6 +72,25 @@ impl Authorization {
             Command::Stls => stls(connection),
             Command::Quit => Verdict::Leave,
             _ => Verdict::Bad(Reply::NotYet),
+        }
+    }
+
+    /// The login failed; answers whether the connection has to end for it (P-027).
+    pub(super) fn failed(
+        &mut self,
+        fingerprint: Fingerprint,
+        refusal: &Refusal,
+        limits: &Limits,
+    ) -> bool {
+        match refusal {
+            Refusal::Credentials => {
+                self.failures.add(fingerprint);
+                // The same once more is no new guess, but it cannot go on for ever.
+                self.failures.different() >= limits.failures_max
+                    || self.failures.tries() >= limits.bad_commands_before_login_max
+            }
+            Refusal::TooManyFailures { .. } => true,
+            _ => false,
         }
     }
 

@@ -65,13 +65,14 @@ impl Connection {
 
     /// Whether a message with raw UTF-8 in its header is refused now (P-140).
     pub(super) fn refuses_utf8(&self) -> bool {
-        !self.utf8 && self.policy.utf8_legacy == Utf8Legacy::Refuse
+        !self.utf8 && self.policy.utf8_legacy != Utf8Legacy::Raw
     }
 
     /// What CAPA lists, before login or after it, in the order of P-078.
     ///
     /// RFC 2449 §5: what is announced before login is announced after it, except STLS, which
-    /// is no use there (P-071).
+    /// is no use there (P-071). Our own commands are announced in both states as TOP and UIDL
+    /// are, though they work after login alone: a client that asks once knows all.
     pub(super) fn capabilities(&self, login: Option<&Verified>) -> Vec<Capability> {
         let mut list = vec![Capability::Top, Capability::Uidl];
         // P-037: USER stands here exactly when USER works.
@@ -83,6 +84,8 @@ impl Connection {
         let mechanisms = self.mechanisms();
         list.extend((!mechanisms.is_empty()).then_some(Capability::Sasl(mechanisms)));
         list.extend(self.login_delay(login));
+        // `rulings` 8: LOGIN-DELAY and these come before IMPLEMENTATION.
+        list.extend(self.policy.extensions.iter().map(Capability::Extension));
         list.extend(self.policy.implementation.clone().map(Capability::Implementation));
         list
     }

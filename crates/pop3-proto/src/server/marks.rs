@@ -1,8 +1,8 @@
-//! The deletion marks of a session.
+//! Sets of messages: the deletion marks of a session, and what it has removed already.
 
-use mail_wire::{Entry, Listing, MessageNumber, Octets};
+use mail_wire::{Entry, MessageNumber};
 
-/// Which messages are marked: one bit each, nothing before the first DELE.
+/// Which messages are in the set: one bit each, nothing before the first one.
 #[derive(Debug, Default)]
 pub(super) struct Marks {
     words: Vec<u64>,
@@ -11,7 +11,7 @@ pub(super) struct Marks {
 }
 
 impl Marks {
-    /// Marks a message that is not marked yet.
+    /// Takes in a message that is not in it yet.
     pub(super) fn set(&mut self, entry: &Entry<'_>) {
         let (word, bit) = place(entry.number);
         if self.words.len() <= word {
@@ -24,19 +24,23 @@ impl Marks {
         }
     }
 
-    /// Whether it is marked.
+    /// Whether it is in it.
     pub(super) fn has(&self, number: MessageNumber) -> bool {
         let (word, bit) = place(number);
         self.words.get(word).is_some_and(|word| word & bit != 0)
     }
 
-    /// What is left of a listing: how many messages, how many octets.
-    pub(super) fn left(&self, listing: &Listing) -> (usize, Octets) {
-        let messages = listing.len().saturating_sub(self.count);
-        (messages, Octets::new(listing.total().get().saturating_sub(self.octets)))
+    /// How many there are.
+    pub(super) const fn count(&self) -> usize {
+        self.count
     }
 
-    /// All that are marked, in ascending order.
+    /// How many octets they have together.
+    pub(super) const fn octets(&self) -> u64 {
+        self.octets
+    }
+
+    /// All of them, in ascending order.
     pub(super) fn numbers(&self) -> Vec<MessageNumber> {
         let all = 0..self.words.len().saturating_mul(64);
         all.filter_map(MessageNumber::from_index).filter(|&number| self.has(number)).collect()

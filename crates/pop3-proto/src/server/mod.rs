@@ -7,6 +7,7 @@
 //! use std::sync::Arc;
 //! use std::time::Instant;
 //!
+//! use pop3_proto::extension::Extensions;
 //! use pop3_proto::server::Session;
 //! use pop3_proto::server::ask::{Answer, Ask, Next, Verified};
 //! use pop3_proto::server::policy::{Limits, Policy, Utf8Legacy};
@@ -20,6 +21,7 @@
 //!     cleartext: false,
 //!     apop: None,
 //!     last: false,
+//!     extensions: Extensions::default(),
 //!     login_delay: None,
 //!     expire: None,
 //!     utf8_legacy: Utf8Legacy::Refuse,
@@ -36,7 +38,7 @@
 //!         Next::Ask(Ask::Open) => Answer::Opened(Arc::default()),
 //!         Next::Ask(other) => panic!("nothing to ask about an empty maildrop: {other:?}"),
 //!         // Here a driver would write `output` out, clear it, and read or close.
-//!         Next::Flush | Next::NeedInput | Next::Send(_) => continue,
+//!         Next::Flush | Next::NeedInput | Next::Wait | Next::Send(_) => continue,
 //!         Next::Close(_) => break,
 //!     };
 //!     session.answer(answer, &mut output, now);
@@ -48,11 +50,13 @@
 pub mod ask;
 mod authorization;
 mod connection;
+mod errand;
 mod failures;
 mod marks;
 pub mod policy;
 mod progress;
 pub mod session;
+mod state;
 mod stranger;
 mod transaction;
 mod verdict;

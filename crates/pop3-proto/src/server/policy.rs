@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::ask::Expire;
+use crate::extension::{Extension, Extensions};
 
 /// The settings of a session. The driver builds one for each connection.
 #[derive(Clone, Debug)]
@@ -22,6 +23,8 @@ pub struct Policy {
     pub apop: Option<String>,
     /// Whether LAST (RFC 1460 §5) is answered.
     pub last: bool,
+    /// Which of our own commands are answered, and announced.
+    pub extensions: Extensions,
     /// LOGIN-DELAY: the largest of all accounts, `USER` after it where they differ.
     pub login_delay: Option<Announced<Duration>>,
     /// EXPIRE: the smallest of all accounts, `USER` after it where they differ.
@@ -30,6 +33,19 @@ pub struct Policy {
     pub utf8_legacy: Utf8Legacy,
     /// The sizes and counts.
     pub limits: Limits,
+}
+
+impl Policy {
+    /// Whether the keyword of this line is one that is answered, if there is such a command at
+    /// all. One that is not is unknown, whatever stands behind it (P-008).
+    pub(super) fn answers(&self, line: &[u8]) -> bool {
+        let keyword = line.split(|&octet| octet == b' ').next().unwrap_or_default();
+        let is = |name: &str| keyword.eq_ignore_ascii_case(name.as_bytes());
+        match Extension::ALL.into_iter().find(|extension| is(extension.keyword())) {
+            Some(extension) => self.extensions.has(extension),
+            None => self.last || !is("LAST"),
+        }
+    }
 }
 
 /// What CAPA says before login (RFC 2449 §§6.5, 6.7).
@@ -49,6 +65,9 @@ pub enum Utf8Legacy {
     Refuse,
     /// As it is.
     Raw,
+    /// By its stand-in (RFC 6858), where the store keeps one: the listing then has the stand-in
+    /// and is not marked. `-ERR [UTF8]` where there is none.
+    Downgrade,
 }
 
 /// The sizes, counts and times of a session, each with its reason in `rulings` 2 and 3.
@@ -70,6 +89,17 @@ pub struct Limits {
     pub idle: Duration,
     /// How much output is gathered before it is written.
     pub output_octets_max: usize,
+}
+
+impl Limits {
+    /// How many bad commands in a row end the connection.
+    pub(super) const fn bad_commands_max(&self, after_login: bool) -> u32 {
+        if after_login {
+            self.bad_commands_after_login_max
+        } else {
+            self.bad_commands_before_login_max
+        }
+    }
 }
 
 impl Default for Limits {

@@ -15,8 +15,20 @@ pub struct Counters {
     pub retrieved_octets: u64,
     /// Messages sent by TOP.
     pub topped: u64,
-    /// Messages removed in UPDATE.
+    /// Messages removed in UPDATE and by XCOMMIT.
     pub deleted: u64,
+}
+
+impl Counters {
+    /// A message was sent: all of it, of so many octets, or its top.
+    pub(super) const fn sent(&mut self, whole: bool, octets: u64) {
+        if whole {
+            self.retrieved = self.retrieved.saturating_add(1);
+            self.retrieved_octets = self.retrieved_octets.saturating_add(octets);
+        } else {
+            self.topped = self.topped.saturating_add(1);
+        }
+    }
 }
 
 /// The states of RFC 1939 §3, and the one after them.

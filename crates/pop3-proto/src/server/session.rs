@@ -1,16 +1,18 @@
 //! One POP3 session: takes commands off the input, and says what the driver has to do next.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use mail_wire::Credentials;
 use mail_wire::line::{Line, LineSplitter};
-use mail_wire::{Credentials, MessageNumber};
 
-use super::ask::{Answer, Ask, Commit, Next, Reason, Refusal, Send, Tell, Verified};
+use super::ask::{Answer, Ask, Commit, Next, Reason, Refusal, Send, Tell};
 use super::authorization::{Authorization, could_be_right, refusal_reply};
 use super::connection::Connection;
+use super::errand::{Errand, Outcome};
 use super::failures::{Fingerprint, fingerprint};
 use super::policy::Policy;
 use super::progress::{Counters, Stage};
+use super::state::State;
 use super::stranger;
 use super::transaction::Transaction;
 use super::verdict::Verdict;
@@ -49,26 +51,6 @@ pub struct Session {
     /// Whether the session waits for the peer and not for the driver.
     waits_for_peer: bool,
     counters: Counters,
-}
-
-/// Where the session stands, and what that place knows.
-#[derive(Debug)]
-enum State {
-    Authorization(Authorization),
-    /// [`Ask::Verify`] is out.
-    Verifying(Authorization, Fingerprint),
-    /// [`Ask::Open`] is out, or queued.
-    Opening(Authorization, Fingerprint, Verified),
-    /// [`Ask::Secure`] is out.
-    Securing,
-    Transaction(Transaction),
-    /// [`Ask::Retrieve`] is out.
-    Retrieving(Transaction, Send),
-    /// [`Next::Send`] is out, or queued.
-    Sending(Transaction, Send),
-    /// [`Ask::Commit`] is out: so many messages.
-    Updating(u64),
-    Ended(Reason),
 }
 
 impl Session {
@@ -119,7 +101,7 @@ impl Session {
     pub fn answer(&mut self, answer: Answer, output: &mut Vec<u8>, now: Instant) {
         self.active = now;
         let was_asked = self.queued.take().is_none();
-        let state = std::mem::replace(&mut self.state, State::Ended(Reason::WrongAnswer));
+        let state = self.state.take();
         match (state, answer) {
             (State::Ended(reason), _) => self.state = State::Ended(reason),
             _ if !was_asked => {}
@@ -138,15 +120,9 @@ impl Session {
                 self.state = State::Transaction(transaction);
             }
             (State::Securing, Answer::Secured) => self.secured(),
-            (State::Retrieving(mut transaction, send), Answer::Found) => {
-                self.say(&transaction.found(send.number, send.lines), output);
-                self.state = State::Sending(transaction, send);
-                self.queued = Some(Next::Send(send));
-            }
-            (State::Retrieving(transaction, send), Answer::Lost { temporary }) => {
-                // P-057: before any data, so the session goes on.
-                self.state = State::Transaction(transaction);
-                self.say(&Reply::Lost { number: send.number, temporary }, output);
+            (State::Away(mut transaction, errand), answer) => {
+                let outcome = errand.answered(answer, &mut transaction, &mut self.counters);
+                self.resume(transaction, outcome, output);
             }
             (State::Updating(count), Answer::Committed(commit)) => {
                 self.committed(count, commit, output);
@@ -158,17 +134,10 @@ impl Session {
     /// The message of the last [`Next::Send`] is out, its termination octet included. If it
     /// could not be sent whole the driver closes the connection instead (P-057).
     pub fn sent(&mut self) {
-        let state = std::mem::replace(&mut self.state, State::Ended(Reason::WrongAnswer));
+        let state = self.state.take();
         self.state = match state {
-            State::Sending(transaction, send) if self.queued.is_none() => {
-                if send.lines.is_none() {
-                    let octets = transaction.octets(send.number);
-                    let counters = &mut self.counters;
-                    counters.retrieved = counters.retrieved.saturating_add(1);
-                    counters.retrieved_octets = counters.retrieved_octets.saturating_add(octets);
-                } else {
-                    self.counters.topped = self.counters.topped.saturating_add(1);
-                }
+            State::Away(transaction, Errand::Send(send)) if self.queued.is_none() => {
+                self.counters.sent(send.lines.is_none(), transaction.octets(send.number));
                 State::Transaction(transaction)
             }
             State::Ended(reason) => State::Ended(reason),
@@ -176,18 +145,19 @@ impl Session {
         };
     }
 
-    /// When the autologout timer runs out; `None` while the session waits for the driver and
-    /// not for the peer (P-019, P-020).
+    /// When the autologout timer runs out, or XWAIT's time is up; `None` while the session waits
+    /// for the driver and not for the peer (P-019, P-020).
     pub fn deadline(&self) -> Option<Instant> {
         let idle = self.connection.policy.limits.idle;
-        self.waits_for_peer.then(|| self.active.checked_add(idle)).flatten()
+        let idle = self.waits_for_peer.then(|| self.active.checked_add(idle)).flatten();
+        idle.or(self.state.waits_until())
     }
 
     /// The deadline may have come. If so the session ends, without a word and without UPDATE
-    /// (RFC 1939 §3, P-019), and the driver closes. Answers why the session has ended, if it
-    /// has.
+    /// (RFC 1939 §3, P-019), and the driver closes; XWAIT is answered by the next `receive`
+    /// instead. Answers why the session has ended, if it has.
     pub fn expire(&mut self, now: Instant) -> Option<Reason> {
-        if self.deadline().is_some_and(|deadline| deadline <= now) {
+        if self.waits_for_peer && self.deadline().is_some_and(|deadline| deadline <= now) {
             self.end(Reason::Idle);
         }
         match self.state {
@@ -201,32 +171,35 @@ impl Session {
     /// carried out and answered. The next `receive` says [`Next::Close`] when it is time.
     pub fn tell(&mut self, why: Tell, output: &mut Vec<u8>) {
         self.told = Some(why);
-        if self.waits_for_peer {
+        if self.waits_for_peer || self.state.waits_until().is_some() {
             self.carry_out_told(output);
         }
+    }
+
+    /// Mail may have arrived, while XWAIT was under way ([`Next::Wait`]); then call `receive`.
+    pub const fn arrived(&mut self) {
+        if let State::Away(_, Errand::Wait { arrived, .. }) = &mut self.state {
+            *arrived = true;
+        }
+    }
+
+    /// Whether the peer has said UTF8 (RFC 6856 §2): before [`Ask::Open`] is answered it decides
+    /// whether stand-ins are listed.
+    pub const fn speaks_utf8(&self) -> bool {
+        self.connection.utf8
     }
 
     /// How many octets of input the driver has to be able to hold now: a line that is longer
     /// is skipped. It grows only inside AUTH (`rulings` 2).
     pub fn input_octets_max(&self) -> usize {
         let limits = &self.connection.policy.limits;
-        let long = self.long_line || self.is_in_exchange();
+        let long = self.long_line || self.state.is_in_exchange();
         if long { limits.sasl_octets_max } else { limits.line_octets_max }
     }
 
     /// Where the session stands.
     pub const fn stage(&self) -> Stage {
-        match self.state {
-            State::Authorization(_)
-            | State::Verifying(..)
-            | State::Opening(..)
-            | State::Securing => Stage::Authorization,
-            State::Transaction(_) | State::Retrieving(..) | State::Sending(..) => {
-                Stage::Transaction
-            }
-            State::Updating(_) => Stage::Update,
-            State::Ended(_) => Stage::Ended,
-        }
+        self.state.stage()
     }
 
     /// Whether somebody has logged in and not yet left.
@@ -262,6 +235,20 @@ impl Session {
                 State::Transaction(transaction) if transaction.is_listing() => {
                     transaction.write_rows(octets_max, output);
                 }
+                State::Transaction(transaction) if transaction.is_digesting() => {
+                    self.digest_next(output);
+                }
+                State::Away(_, Errand::Wait { until, looked, arrived }) => {
+                    let (looked, arrived) = (std::mem::replace(looked, true), *arrived);
+                    // `rulings` 20: any input ends it, part of a line too.
+                    let over = looked && (arrived || *until <= now || !input.is_empty());
+                    if self.carry_out_told(output) {
+                        continue;
+                    } else if !over {
+                        return Next::Wait;
+                    }
+                    self.stop_waiting(arrived, output);
+                }
                 State::Authorization(_) | State::Transaction(_) => {
                     if self.carry_out_told(output) || self.meets_tls(input, output) {
                         continue;
@@ -293,7 +280,7 @@ impl Session {
         let Line::Whole { content, .. } = line else {
             return self.too_long(octets_max, output);
         };
-        if self.is_in_exchange() {
+        if self.state.is_in_exchange() {
             if let State::Authorization(authorization) = &mut self.state {
                 let verdict = authorization.respond(content);
                 self.carry_out(verdict, input, output);
@@ -305,7 +292,7 @@ impl Session {
             return self.end(Reason::WrongProtocol);
         }
         let verdict = match Command::parse(content) {
-            Ok(Command::Last) if !self.connection.policy.last => Err(Malformed::Unknown),
+            _ if !self.connection.policy.answers(content) => Err(Malformed::Unknown),
             Ok(command) => Ok(self.obey(&command)),
             Err(malformed) => Err(malformed),
         };
@@ -341,11 +328,7 @@ impl Session {
                 self.connection.utf8 = true;
                 Verdict::Say(Reply::Utf8On)
             }
-            Command::LangList => {
-                let row =
-                    |language: Language| format!("{} {}", language.tag(), language.own_name());
-                Verdict::Rows(Reply::Languages, Language::ALL.map(row).to_vec())
-            }
+            Command::LangList => Verdict::Rows(Reply::Languages, Language::rows()),
             Command::Lang(language) => {
                 // RFC 6856 §3: in the new language from this reply on.
                 self.connection.language = *language;
@@ -374,7 +357,18 @@ impl Session {
             Verdict::Challenge(challenge) => write::write_challenge(&challenge, output),
             Verdict::Verify(credentials) => self.verify(credentials, output),
             Verdict::Secure => self.secure(input, output),
-            Verdict::Retrieve(number, lines) => self.retrieve(number, lines),
+            Verdict::Retrieve(number, lines) => {
+                let errand = Errand::Retrieve(Send { number, lines });
+                self.send_away(errand, Next::Ask(Ask::Retrieve(number)));
+            }
+            Verdict::Digest(number) => {
+                let errand = Errand::Digest { number, in_list: false };
+                self.send_away(errand, Next::Ask(Ask::Digest(number)));
+            }
+            Verdict::Refresh => self.send_away(Errand::Refresh, Next::Ask(Ask::Refresh)),
+            Verdict::Commit => self.commit_early(output),
+            Verdict::Wait(time) => self.wait(time),
+            Verdict::Nothing => {}
             Verdict::Leave => self.leave(output),
         }
     }
@@ -389,7 +383,10 @@ impl Session {
     /// Answers a bad command; the last of too many is answered with the end (P-005).
     fn bad(&mut self, reply: &Reply, output: &mut Vec<u8>) {
         self.counters.bad_commands = self.counters.bad_commands.saturating_add(1);
-        if self.is_one_bad_too_many() {
+        self.bad_in_row = self.bad_in_row.saturating_add(1);
+        let after_login = matches!(self.state, State::Transaction(_));
+        let limits = &self.connection.policy.limits;
+        if self.bad_in_row >= limits.bad_commands_max(after_login) {
             self.say(&Reply::TooManyBad, output);
             self.end(Reason::BadCommands);
         } else {
@@ -397,19 +394,9 @@ impl Session {
         }
     }
 
-    fn is_one_bad_too_many(&mut self) -> bool {
-        self.bad_in_row = self.bad_in_row.saturating_add(1);
-        let limits = &self.connection.policy.limits;
-        let bad_max = match self.state {
-            State::Transaction(_) => limits.bad_commands_after_login_max,
-            _ => limits.bad_commands_before_login_max,
-        };
-        self.bad_in_row >= bad_max
-    }
-
     fn too_long(&mut self, octets_max: usize, output: &mut Vec<u8>) {
         let reply = Reply::TooLong { octets_max };
-        if self.long_line || self.is_in_exchange() {
+        if self.long_line || self.state.is_in_exchange() {
             // P-058: not a mistake of typing.
             self.say(&reply, output);
             return self.end(Reason::SaslTooLong);
@@ -434,7 +421,7 @@ impl Session {
     }
 
     fn verify(&mut self, credentials: Credentials, output: &mut Vec<u8>) {
-        let state = std::mem::replace(&mut self.state, State::Ended(Reason::WrongAnswer));
+        let state = self.state.take();
         let State::Authorization(authorization) = state else {
             self.state = state;
             return;
@@ -456,19 +443,9 @@ impl Session {
         refusal: Refusal,
         output: &mut Vec<u8>,
     ) {
-        let ends = match refusal {
-            Refusal::Credentials => {
-                let failures = &mut authorization.failures;
-                failures.add(fingerprint);
-                self.counters.failures = failures.different();
-                let limits = &self.connection.policy.limits;
-                // The same once more is no new guess, but it cannot go on for ever.
-                failures.different() >= limits.failures_max
-                    || failures.tries() >= limits.bad_commands_before_login_max
-            }
-            Refusal::TooManyFailures { .. } => true,
-            _ => false,
-        };
+        let limits = &self.connection.policy.limits;
+        let ends = authorization.failed(fingerprint, &refusal, limits);
+        self.counters.failures = authorization.failures.different();
         let reply = refusal_reply(refusal);
         self.state = State::Authorization(authorization);
         // B-14: the refusal comes before the close, or it looks like a broken network.
@@ -499,15 +476,73 @@ impl Session {
         self.long_line = false;
     }
 
-    fn retrieve(&mut self, number: MessageNumber, lines: Option<u64>) {
-        let state = std::mem::replace(&mut self.state, State::Ended(Reason::WrongAnswer));
-        self.state = match state {
-            State::Transaction(transaction) => {
-                self.queued = Some(Next::Ask(Ask::Retrieve(number)));
-                State::Retrieving(transaction, Send { number, lines })
+    /// The driver has to do something for TRANSACTION first.
+    fn send_away(&mut self, errand: Errand, next: impl Into<Option<Next>>) {
+        if let State::Transaction(transaction) = self.state.take() {
+            self.queued = next.into();
+            self.state = State::Away(transaction, errand);
+        }
+    }
+
+    /// The driver has answered for TRANSACTION.
+    fn resume(&mut self, transaction: Transaction, outcome: Outcome, output: &mut Vec<u8>) {
+        self.state = match outcome {
+            Outcome::Send(reply, send) => {
+                self.say(&reply, output);
+                self.queued = Some(Next::Send(send));
+                State::Away(transaction, Errand::Send(send))
             }
-            other => other,
+            Outcome::Say(reply) => {
+                self.say(&reply, output);
+                State::Transaction(transaction)
+            }
+            Outcome::Row { number, digest, first } => {
+                if first {
+                    self.say(&Reply::Digests, output);
+                }
+                write::write_digest(number, &digest, output);
+                State::Transaction(transaction)
+            }
+            Outcome::Broken => State::Ended(Reason::ListBroken),
+            Outcome::Unfit => State::Ended(Reason::WrongAnswer),
         };
+    }
+
+    /// Asks for the next row of the list of digests, or ends it.
+    fn digest_next(&mut self, output: &mut Vec<u8>) {
+        let State::Transaction(transaction) = &mut self.state else { return };
+        if let Some(number) = transaction.next_digest(&self.connection) {
+            let errand = Errand::Digest { number, in_list: true };
+            return self.send_away(errand, Next::Ask(Ask::Digest(number)));
+        }
+        if transaction.abandon_digests() {
+            self.say(&Reply::Digests, output);
+        }
+        output.extend_from_slice(mail_wire::dot::TERMINATION);
+    }
+
+    /// XCOMMIT: as QUIT does it, and the session goes on (`rulings` 20).
+    fn commit_early(&mut self, output: &mut Vec<u8>) {
+        let State::Transaction(transaction) = &self.state else { return };
+        let marked = transaction.marked();
+        if marked.is_empty() {
+            return self.say(&Reply::Committed(0), output);
+        }
+        let count = u64::try_from(marked.len()).unwrap_or(u64::MAX);
+        self.send_away(Errand::Commit(count), Next::Ask(Ask::CommitEarly(marked)));
+    }
+
+    /// XWAIT. The session waits for mail, not for the peer: the autologout timer begins anew
+    /// when it is over (P-020).
+    fn wait(&mut self, time: Duration) {
+        let Some(until) = self.active.checked_add(time) else { return self.end(Reason::Idle) };
+        self.send_away(Errand::Wait { until, looked: false, arrived: false }, None);
+    }
+
+    fn stop_waiting(&mut self, arrived: bool, output: &mut Vec<u8>) {
+        if let State::Away(transaction, _) = self.state.take() {
+            self.resume(transaction, Outcome::Say(Reply::Waited { arrived }), output);
+        }
     }
 
     /// QUIT: the one way into UPDATE (RFC 1939 §6, P-036, P-060).
@@ -529,7 +564,7 @@ impl Session {
     fn committed(&mut self, count: u64, commit: Commit, output: &mut Vec<u8>) {
         match commit {
             Commit::Removed { left } => {
-                self.counters.deleted = count;
+                self.counters.deleted = self.counters.deleted.saturating_add(count);
                 self.say(&Reply::Removed { left }, output);
                 self.end(Reason::Quit);
             }
@@ -542,18 +577,9 @@ impl Session {
 
     fn carry_out_told(&mut self, output: &mut Vec<u8>) -> bool {
         let Some(why) = self.told.take() else { return false };
-        let reply = match why {
-            Tell::Drain => Reply::Draining,
-            Tell::Pressure => Reply::Crowded,
-            Tell::AccountChanged => Reply::AccountChanged,
-        };
-        self.say(&reply, output);
+        self.say(&why.reply(), output);
         self.end(Reason::Told);
         true
-    }
-
-    fn is_in_exchange(&self) -> bool {
-        matches!(&self.state, State::Authorization(state) if state.is_in_exchange())
     }
 
     /// The first reason stands.

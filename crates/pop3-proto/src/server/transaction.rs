@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mail_wire::{Entry, Listing, MessageNumber};
+use mail_wire::{Entry, Listing, MessageNumber, Octets};
 
 use super::ask::Verified;
 use super::connection::Connection;
@@ -17,6 +17,8 @@ use crate::write;
 pub(super) struct Transaction {
     listing: Arc<Listing>,
     marks: Marks,
+    /// What XCOMMIT removed: it stays listed nowhere, and its numbers are never used again.
+    gone: Marks,
     /// LAST: the highest number that RETR sent (RFC 1460 §5), 0 for none.
     highest: u32,
     /// What holds for the account.
@@ -29,17 +31,27 @@ pub(super) struct Transaction {
 struct Rows {
     what: What,
     next: usize,
+    /// Whether anything of it has been said.
+    begun: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum What {
     Scans,
     UniqueIds,
+    Digests,
 }
 
 impl Transaction {
     pub(super) fn new(listing: Arc<Listing>, verified: Verified) -> Self {
-        Self { listing, marks: Marks::default(), highest: 0, verified, rows: None }
+        Self {
+            listing,
+            marks: Marks::default(),
+            gone: Marks::default(),
+            highest: 0,
+            verified,
+            rows: None,
+        }
     }
 
     /// The reply to the login.
@@ -50,17 +62,14 @@ impl Transaction {
     /// Takes a command.
     pub(super) fn take(&mut self, command: &Command<'_>, connection: &Connection) -> Verdict {
         match *command {
-            Command::Stat => {
-                let (messages, octets) = self.marks.left(&self.listing);
-                Verdict::Say(Reply::Stat { messages, octets })
-            }
+            Command::Stat => Verdict::Say(self.stat()),
             Command::List(None) => {
-                self.rows = Some(Rows { what: What::Scans, next: 0 });
-                let (messages, octets) = self.marks.left(&self.listing);
+                self.begin(What::Scans);
+                let (messages, octets) = self.unmarked();
                 Verdict::Say(Reply::Scans { messages, octets })
             }
             Command::Uidl(None) => {
-                self.rows = Some(Rows { what: What::UniqueIds, next: 0 });
+                self.begin(What::UniqueIds);
                 Verdict::Say(Reply::UniqueIds)
             }
             Command::List(Some(number)) => Verdict::Say(self.scan(number, connection)),
@@ -71,6 +80,17 @@ impl Transaction {
             Command::Noop => Verdict::Say(Reply::Nothing),
             Command::Rset => Verdict::Say(self.reset()),
             Command::Last => Verdict::Say(Reply::Last(self.highest)),
+            Command::Xcommit => Verdict::Commit,
+            Command::Xrefresh => Verdict::Refresh,
+            Command::Xdigest(None) => {
+                self.begin(What::Digests);
+                Verdict::Nothing
+            }
+            Command::Xdigest(Some(number)) => match self.readable(number, connection) {
+                Ok(_) => Verdict::Digest(number),
+                Err(refusal) => Verdict::Say(refusal),
+            },
+            Command::Xwait(time) => Verdict::Wait(time),
             Command::Quit => Verdict::Leave,
             // RFC 1939 §3, P-009, P-090, P-120.
             _ => Verdict::Bad(Reply::NotAnyMore),
@@ -98,20 +118,75 @@ impl Transaction {
         self.marks.numbers()
     }
 
-    /// How many messages are not marked.
+    /// How many messages are there and not marked.
     pub(super) fn left(&self) -> usize {
-        self.marks.left(&self.listing).0
+        self.unmarked().0
     }
 
-    /// Whether a list is being written.
+    /// How many messages are there and not marked, and their octets.
+    pub(super) fn stat(&self) -> Reply {
+        let (messages, octets) = self.unmarked();
+        Reply::Stat { messages, octets }
+    }
+
+    /// The marked messages have been removed, for good: RSET does not bring them back.
+    pub(super) fn bury(&mut self) {
+        let marks = std::mem::take(&mut self.marks);
+        if self.gone.count() == 0 {
+            self.gone = marks;
+            return;
+        }
+        for number in marks.numbers() {
+            if let Some(entry) = self.listing.get(number) {
+                self.gone.set(&entry);
+            }
+        }
+    }
+
+    /// Takes a listing that goes on where this one ends; answers whether it can.
+    pub(super) fn relist(&mut self, listing: Arc<Listing>) -> bool {
+        let goes_on = listing.len() >= self.listing.len();
+        if goes_on {
+            self.listing = listing;
+        }
+        goes_on
+    }
+
+    /// Whether a list is being written that needs nothing but the listing.
     pub(super) const fn is_listing(&self) -> bool {
-        self.rows.is_some()
+        matches!(self.rows, Some(Rows { what: What::Scans | What::UniqueIds, .. }))
+    }
+
+    /// Whether a list of digests is being written.
+    pub(super) const fn is_digesting(&self) -> bool {
+        matches!(self.rows, Some(Rows { what: What::Digests, .. }))
+    }
+
+    /// The next message of the list of digests; `None` at its end. Left out are the marked ones,
+    /// and those that RETR refuses for want of UTF-8 mode.
+    pub(super) fn next_digest(&self, connection: &Connection) -> Option<MessageNumber> {
+        let Rows { next, .. } = self.rows?;
+        let mut rest = (next..self.listing.len()).filter_map(MessageNumber::from_index);
+        rest.find(|&number| self.readable(number, connection).is_ok())
+    }
+
+    /// The row of this message is written; answers whether it is the first of its list.
+    pub(super) fn digested(&mut self, number: MessageNumber) -> bool {
+        let Some(rows) = &mut self.rows else { return false };
+        rows.next = number.index().saturating_add(1);
+        !std::mem::replace(&mut rows.begun, true)
+    }
+
+    /// The list of digests ends here, complete or not; answers whether nothing of it has been
+    /// said.
+    pub(super) fn abandon_digests(&mut self) -> bool {
+        self.rows.take().is_some_and(|rows| !rows.begun)
     }
 
     /// Writes rows of the list under way until the output is as large as that, or the list is
     /// complete: a million rows cost one buffer.
     pub(super) fn write_rows(&mut self, octets_max: usize, output: &mut Vec<u8>) {
-        let Some(Rows { what, mut next }) = self.rows else { return };
+        let Some(Rows { what, mut next, begun }) = self.rows else { return };
         while output.len() < octets_max {
             let number = MessageNumber::from_index(next);
             let Some(entry) = number.and_then(|number| self.listing.get(number)) else {
@@ -120,12 +195,27 @@ impl Transaction {
                 return;
             };
             // P-042: those that are marked are not listed.
-            if !self.marks.has(entry.number) {
+            if !self.is_left_out(entry.number) {
                 row(what, &entry, output);
             }
             next = next.saturating_add(1);
         }
-        self.rows = Some(Rows { what, next });
+        self.rows = Some(Rows { what, next, begun });
+    }
+
+    fn begin(&mut self, what: What) {
+        self.rows = Some(Rows { what, next: 0, begun: false });
+    }
+
+    fn is_left_out(&self, number: MessageNumber) -> bool {
+        self.marks.has(number) || self.gone.has(number)
+    }
+
+    fn unmarked(&self) -> (usize, Octets) {
+        let out = self.marks.count().saturating_add(self.gone.count());
+        let octets_out = self.marks.octets().saturating_add(self.gone.octets());
+        let messages = self.listing.len().saturating_sub(out);
+        (messages, Octets::new(self.listing.total().get().saturating_sub(octets_out)))
     }
 
     fn entry(&self, number: MessageNumber) -> Result<Entry<'_>, Reply> {
@@ -133,7 +223,13 @@ impl Transaction {
         let entry = self.listing.get(number).ok_or(Reply::NoSuch { number, messages })?;
         // RFC 1939 §5, P-046: "Any future reference to the message-number associated with the
         // message in a POP3 command generates an error."
-        if self.marks.has(number) { Err(Reply::IsMarked(number)) } else { Ok(entry) }
+        if self.marks.has(number) {
+            Err(Reply::IsMarked(number))
+        } else if self.gone.has(number) {
+            Err(Reply::IsGone(number))
+        } else {
+            Ok(entry)
+        }
     }
 
     fn readable(&self, number: MessageNumber, connection: &Connection) -> Result<Entry<'_>, Reply> {
@@ -181,11 +277,12 @@ impl Transaction {
         Reply::Marked(number)
     }
 
-    /// RFC 1939 §5, P-047; RFC 1460 §5: LAST begins anew as well.
+    /// RFC 1939 §5, P-047; RFC 1460 §5: LAST begins anew as well. What XCOMMIT removed is gone.
     fn reset(&mut self) -> Reply {
         self.marks = Marks::default();
         self.highest = 0;
-        Reply::Unmarked { messages: self.listing.len(), octets: self.listing.total() }
+        let (messages, octets) = self.unmarked();
+        Reply::Unmarked { messages, octets }
     }
 }
 
@@ -193,5 +290,7 @@ fn row(what: What, entry: &Entry<'_>, output: &mut Vec<u8>) {
     match what {
         What::Scans => write::write_scan(entry.number, entry.octets, output),
         What::UniqueIds => write::write_unique_id(entry.number, &entry.uidl, output),
+        // Written one by one, as they are known.
+        What::Digests => {}
     }
 }

@@ -1,5 +1,7 @@
 //! What a state makes of a command: what should happen, not how it looks on the wire.
 
+use std::time::Duration;
+
 use mail_wire::{Credentials, MessageNumber};
 
 use crate::reply::Reply;
@@ -7,6 +9,8 @@ use crate::reply::Reply;
 /// What should happen. The session carries it out.
 #[derive(Debug)]
 pub(super) enum Verdict {
+    /// Nothing yet: a list has begun that says so itself.
+    Nothing,
     /// Say this. A refusal here is nobody's mistake: the message is gone, the mail needs UTF8.
     Say(Reply),
     /// Say this, and count a bad command.
@@ -21,6 +25,14 @@ pub(super) enum Verdict {
     Secure,
     /// Ask for this message; all of it, or this many lines of its body.
     Retrieve(MessageNumber, Option<u64>),
+    /// XCOMMIT.
+    Commit,
+    /// XREFRESH.
+    Refresh,
+    /// XDIGEST of this message.
+    Digest(MessageNumber),
+    /// XWAIT, for so long.
+    Wait(Duration),
     /// QUIT.
     Leave,
 }

@@ -62,6 +62,7 @@ fn replay(dialog: &Dialog, piece: usize) {
                 let (line_shown, rest) = (line.escape_ascii(), output.escape_ascii());
                 assert!(pattern.matches(&line), "{}: {line_shown} | {rest}", place());
             }
+            Step::Arrives => output.extend(peer.arrives()),
             Step::Tls => assert!(peer.session.is_secure(), "{}", place()),
             Step::Closed => assert!(peer.closed.is_some(), "{}", place()),
             Step::Gone => assert!(peer.closed.is_none(), "{}", place()),

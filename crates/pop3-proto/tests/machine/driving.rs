@@ -207,13 +207,16 @@ fn telling_does_not_stop_an_update() {
 // updated
 #[test]
 fn an_answer_that_does_not_fit_ends_the_session() {
-    let answers: [fn() -> Answer; 6] = [
+    let answers: [fn() -> Answer; 9] = [
         || Answer::Verified(pop3_proto::server::ask::Verified::default()),
         || Answer::Opened(std::sync::Arc::default()),
         || Answer::Found,
         || Answer::Lost { temporary: true },
         || Answer::Committed(pop3_proto::server::ask::Commit::Failed),
         || Answer::Secured,
+        || Answer::Refreshed(std::sync::Arc::default()),
+        || Answer::NotRefreshed { temporary: true },
+        || Answer::Digested([0; 32]),
     ];
     for (at, answer) in answers.iter().enumerate() {
         let mut peer = Peer::new(fixture(&[MESSAGE]));

@@ -6,6 +6,7 @@ mod capabilities;
 mod dialog;
 mod dialogs;
 mod driving;
+mod extensions;
 mod framing;
 mod hostile;
 mod login;

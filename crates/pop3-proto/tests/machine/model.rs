@@ -1,11 +1,21 @@
 //! A small model of the state table (§18), written apart from the machine and compared with it.
 
+use pop3_proto::extension::Extensions;
 use proptest::collection::vec;
 use proptest::prelude::*;
+use sha2::{Digest as _, Sha256};
 
 use crate::world::{Peer, fixture};
 
-const TEXTS: [&str; 3] = ["A: 1\r\n\r\none\r\n", "B: 2\r\n\r\n.dot\r\ntwo\r\n", "\r\n"];
+const TEXTS: [&str; 5] = [
+    "A: 1\r\n\r\none\r\n",
+    "B: 2\r\n\r\n.dot\r\ntwo\r\n",
+    "\r\n",
+    // These arrive while the session lasts.
+    "D: 4\r\n\r\n",
+    "\r\nfive\r\n",
+];
+const AT_LOGIN: usize = 3;
 
 /// A command that the model understands.
 #[derive(Clone, Debug)]
@@ -24,10 +34,16 @@ enum Said {
     Rset,
     Quit,
     Unknown,
+    Xcommit,
+    Xrefresh,
+    Xdigest(Option<u32>),
+    Xwait,
+    /// Not said at all: mail arrives.
+    Arrives,
 }
 
 fn said() -> impl Strategy<Value = Said> {
-    let number = 0_u32..5;
+    let number = 0_u32..7;
     prop_oneof![
         3 => Just(Said::User),
         3 => prop::bool::weighted(0.8).prop_map(Said::Pass),
@@ -43,6 +59,11 @@ fn said() -> impl Strategy<Value = Said> {
         1 => Just(Said::Rset),
         1 => Just(Said::Quit),
         1 => Just(Said::Unknown),
+        2 => Just(Said::Xcommit),
+        2 => Just(Said::Xrefresh),
+        1 => prop::option::of(0_u32..7).prop_map(Said::Xdigest),
+        1 => Just(Said::Xwait),
+        1 => Just(Said::Arrives),
     ]
 }
 
@@ -64,6 +85,12 @@ fn line(said: &Said) -> String {
         Said::Rset => "RSET".to_owned(),
         Said::Quit => "QUIT".to_owned(),
         Said::Unknown => "XYZZY".to_owned(),
+        Said::Xcommit => "XCOMMIT".to_owned(),
+        Said::Xrefresh => "xrefresh".to_owned(),
+        Said::Xdigest(n) => format!("XDIGEST{}", number(n)),
+        // What comes behind it ends it.
+        Said::Xwait => "XWAIT 1740\r\nNOOP".to_owned(),
+        Said::Arrives => String::new(),
     }
 }
 
@@ -80,6 +107,10 @@ enum Back {
     Lines(Vec<String>),
     /// `+OK`, lines, a dot.
     SomeLines,
+    /// Exactly this line, then another `+OK`.
+    LineAndFine(String),
+    /// A line for each of two commands that are refused.
+    RefusedTwice,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -92,7 +123,12 @@ enum State {
 
 struct Model {
     state: State,
-    marked: [bool; 3],
+    marked: [bool; 5],
+    /// What XCOMMIT took out.
+    gone: [bool; 5],
+    /// How many there are, and how many of them are listed.
+    arrived: usize,
+    listed: usize,
     removed: Option<Vec<u32>>,
 }
 
@@ -113,6 +149,10 @@ impl Model {
             Said::Pass(true) if named => self.state = State::In,
             Said::Plain(true) => self.state = State::In,
             Said::Quit => self.state = State::Out,
+            Said::Xwait => {
+                self.state = State::Nobody;
+                return Back::RefusedTwice;
+            }
             _ => {
                 self.state = State::Nobody;
                 return Back::Refused;
@@ -122,7 +162,9 @@ impl Model {
     }
 
     fn hear_in(&mut self, said: &Said) -> Back {
-        let there: Vec<u32> = (1..=3).filter(|n| !self.marked[*n as usize - 1]).collect();
+        let listed = u32::try_from(self.listed).expect("few");
+        let is_out = |n: u32| self.marked[n as usize - 1] || self.gone[n as usize - 1];
+        let there: Vec<u32> = (1..=listed).filter(|n| !is_out(*n)).collect();
         let size = |n: u32| TEXTS[n as usize - 1].len();
         let is_there = |n: u32| there.contains(&n);
         match *said {
@@ -144,19 +186,48 @@ impl Model {
                 self.marked[n as usize - 1] = true;
                 Back::Fine
             }
+            Said::Xcommit => Back::Line(format!("+OK {} removed", self.commit())),
+            Said::Xrefresh => {
+                self.listed = self.arrived;
+                self.hear_in(&Said::Stat)
+            }
+            Said::Xdigest(None) => {
+                Back::Lines(there.iter().map(|n| format!("{n} {}", digest(*n))).collect())
+            }
+            Said::Xdigest(Some(n)) if is_there(n) => Back::Line(format!("+OK {n} {}", digest(n))),
+            Said::Xwait => {
+                let new = if self.arrived > self.listed { "new" } else { "none" };
+                Back::LineAndFine(format!("+OK {new}"))
+            }
             Said::Rset => {
-                self.marked = [false; 3];
+                self.marked = [false; 5];
                 Back::Fine
             }
             Said::Quit => {
                 self.state = State::Out;
-                let marked: Vec<u32> = (1..=3).filter(|n| self.marked[*n as usize - 1]).collect();
-                self.removed = (!marked.is_empty()).then_some(marked);
+                self.commit();
                 Back::Fine
             }
             _ => Back::Refused,
         }
     }
+
+    /// The marked ones go, for good; answers how many.
+    fn commit(&mut self) -> usize {
+        let marked: Vec<u32> = (1..=5).filter(|n| self.marked[*n as usize - 1]).collect();
+        for &n in &marked {
+            (self.marked[n as usize - 1], self.gone[n as usize - 1]) = (false, true);
+        }
+        if !marked.is_empty() {
+            self.removed.get_or_insert_default().extend(&marked);
+        }
+        marked.len()
+    }
+}
+
+fn digest(number: u32) -> String {
+    let digest = Sha256::digest(TEXTS[number as usize - 1]);
+    digest.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 /// The lines of a message, stuffed; the header, the blank line and so many more.
@@ -183,6 +254,13 @@ fn check(back: &Back, answer: &str, line: &str) {
         }
         Back::Fine => assert!(lines.len() == 1 && answer.starts_with("+OK "), "{line}: {answer}"),
         Back::Line(exact) => assert_eq!(lines, [exact], "{line}"),
+        Back::RefusedTwice => {
+            assert!(lines.iter().all(|line| line.starts_with("-ERR ")), "{line}: {answer}");
+        }
+        Back::LineAndFine(exact) => {
+            assert!(lines.len() == 2 && lines[1].starts_with("+OK "), "{line}: {answer}");
+            assert_eq!(lines[0], exact, "{line}");
+        }
         Back::SomeLines => {
             assert!(lines.len() > 2 && answer.ends_with("\r\n.\r\n"), "{line}: {answer}");
         }
@@ -197,15 +275,33 @@ fn check(back: &Back, answer: &str, line: &str) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
-    // P-009, P-031, P-040 to P-042, P-044 to P-050, P-060, P-061 together
+    // P-009, P-031, P-040 to P-042, P-044 to P-050, P-060, P-061, `rulings` 20 together
     #[test]
     fn the_machine_does_what_the_table_says(script in vec(said(), 0..40)) {
-        let mut peer = Peer::with(fixture(&TEXTS), |policy| {
+        let mut at_login = fixture(&TEXTS);
+        at_login.later = at_login.messages.split_off(AT_LOGIN);
+        let mut peer = Peer::with(at_login, |policy| {
+            policy.extensions = Extensions::all();
             policy.limits.bad_commands_before_login_max = u32::MAX;
             policy.limits.bad_commands_after_login_max = u32::MAX;
         });
-        let mut model = Model { state: State::Nobody, marked: [false; 3], removed: None };
+        let mut model = Model {
+            state: State::Nobody,
+            marked: [false; 5],
+            gone: [false; 5],
+            arrived: AT_LOGIN,
+            listed: AT_LOGIN,
+            removed: None,
+        };
         for said in &script {
+            if matches!(said, Said::Arrives) {
+                // What arrives before the login is listed at the login.
+                if model.arrived < TEXTS.len() && model.state == State::In {
+                    model.arrived += 1;
+                    prop_assert_eq!(peer.arrives(), b"", "nobody waits for it");
+                }
+                continue;
+            }
             let line = line(said);
             let answer = peer.says(&line);
             if model.state == State::Out {

@@ -19,6 +19,7 @@ enum In {
 fn standing(state: In) -> Peer {
     let mut fixture = fixture(&TWO);
     (fixture.stls, fixture.apop) = (true, Some("<1.2@mail.example.org>".to_owned()));
+    fixture.extensions = true;
     let mut peer = Peer::new(fixture);
     match state {
         In::A => {}
@@ -58,6 +59,17 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("RSET", "-", "-", "+"),
     ("LAST", "-", "-", "-"),
     ("XTND", "-", "-", "-"),
+    // `rulings` 20: all in TRANSACTION
+    ("XCOMMIT", "-", "-", "+"),
+    ("XCOMMIT 1", "-", "-", "-"),
+    ("XREFRESH", "-", "-", "+"),
+    ("XREFRESH 1", "-", "-", "-"),
+    ("XDIGEST", "-", "-", "+m"),
+    ("XDIGEST 1", "-", "-", "+"),
+    ("XDIGEST 3", "-", "-", "-"),
+    ("XWAIT", "-", "-", "-"),
+    ("XWAIT 0", "-", "-", "-"),
+    ("XWAIT 1741", "-", "-", "-"),
     ("", "-", "-", "-"),
 ];
 

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mail_wire::dot::{Stuffer, TopCut};
-use mail_wire::{Credentials, Listing, ListingBuilder, MessageId, Octets, Uidl};
+use mail_wire::{Credentials, Listing, ListingBuilder, MessageId, MessageNumber, Octets, Uidl};
 use pop3_proto::apop::ApopDigest;
+use pop3_proto::extension::Extensions;
 use pop3_proto::server::Session;
 use pop3_proto::server::ask::{Answer, Ask, Commit, Expire, Next, Reason, Refusal, Send, Verified};
 use pop3_proto::server::policy::{Announced, Limits, Policy, Utf8Legacy};
+use sha2::{Digest as _, Sha256};
 
 use crate::dialog::{Fault, Fixture, Message};
 
@@ -29,6 +31,7 @@ pub(crate) fn policy(fixture: &Fixture) -> Policy {
         cleartext: fixture.cleartext,
         apop: fixture.apop.clone(),
         last: fixture.last,
+        extensions: if fixture.extensions { Extensions::all() } else { Extensions::default() },
         login_delay: fixture
             .login_delay
             .map(|secs| Announced { value: Duration::from_secs(secs), per_user: false }),
@@ -52,6 +55,20 @@ fn message(at: usize, text: &str) -> Message {
     Message { uidl: format!("u{}", at + 1), text: text.as_bytes().to_vec(), utf8: false }
 }
 
+fn listing(messages: &[Message]) -> Arc<Listing> {
+    let mut listing = ListingBuilder::default();
+    for (at, message) in messages.iter().enumerate() {
+        let octets = Octets::new(message.text.len() as u64);
+        let uidl = Uidl::new(message.uidl.as_bytes()).expect("a unique-id");
+        listing.push(MessageId::new(at as u64), octets, &uidl, message.utf8).expect("room");
+    }
+    Arc::new(listing.finish())
+}
+
+fn sha256(octets: &[u8]) -> [u8; 32] {
+    Sha256::digest(octets).into()
+}
+
 /// A client on one end and the world on the other.
 pub(crate) struct Peer {
     pub(crate) session: Session,
@@ -67,6 +84,9 @@ pub(crate) struct Peer {
     /// How large the output was at most when it was taken.
     pub(crate) output_max: usize,
     input: Vec<u8>,
+    /// How many of the later messages have arrived, and how many of these are listed.
+    arrived: usize,
+    refreshed: usize,
 }
 
 impl Peer {
@@ -89,23 +109,20 @@ impl Peer {
         let mut output = Vec::new();
         let mut session = Session::new(policy, now);
         session.greet(&mut output);
-        let mut listing = ListingBuilder::default();
-        for (at, message) in fixture.messages.iter().enumerate() {
-            let octets = Octets::new(message.text.len() as u64);
-            let uidl = Uidl::new(message.uidl.as_bytes()).expect("a unique-id");
-            listing.push(MessageId::new(at as u64), octets, &uidl, message.utf8).expect("room");
-        }
+        let listing = listing(&fixture.messages);
         let peer = Self {
             session,
             fixture,
             verified: Verified::default(),
-            listing: Arc::new(listing.finish()),
+            listing,
             now,
             removed: None,
             asked: Vec::new(),
             closed: None,
             output_max: 0,
             input: Vec::new(),
+            arrived: 0,
+            refreshed: 0,
         };
         (peer, String::from_utf8(output).expect("a greeting in UTF-8"))
     }
@@ -147,7 +164,9 @@ impl Peer {
                     self.body(send, &mut output);
                     self.session.sent();
                 }
-                Next::NeedInput => break,
+                Next::Wait if self.arrived > self.refreshed => self.session.arrived(),
+                Next::Wait if !self.input.is_empty() => {}
+                Next::NeedInput | Next::Wait => break,
                 Next::Close(reason) => {
                     self.closed = Some(reason);
                     break;
@@ -159,6 +178,12 @@ impl Peer {
         self.output_max = self.output_max.max(output.len());
         written.append(&mut output);
         written
+    }
+
+    /// The next of the later messages arrives; answers what comes back.
+    pub(crate) fn arrives(&mut self) -> Vec<u8> {
+        self.arrived += 1;
+        self.sends(b"")
     }
 
     /// How many octets the machine has left in the input.
@@ -207,9 +232,33 @@ impl Peer {
                 if self.has(Fault::Update) {
                     return Answer::Committed(Commit::Failed);
                 }
-                let left = self.listing.len() - numbers.len();
-                self.removed = Some(numbers.iter().map(|number| number.get()).collect());
-                Answer::Committed(Commit::Removed { left })
+                Answer::Committed(self.remove(&numbers))
+            }
+            Ask::CommitEarly(numbers) => {
+                self.asked.push("commit early");
+                if self.has(Fault::Update) {
+                    return Answer::Committed(Commit::Failed);
+                }
+                Answer::Committed(self.remove(&numbers))
+            }
+            Ask::Refresh => {
+                self.asked.push("refresh");
+                if self.has(Fault::Refresh) {
+                    return Answer::NotRefreshed { temporary: true };
+                }
+                let more = self.fixture.later[self.refreshed..self.arrived].to_vec();
+                self.fixture.messages.extend(more);
+                self.refreshed = self.arrived;
+                self.listing = listing(&self.fixture.messages);
+                Answer::Refreshed(Arc::clone(&self.listing))
+            }
+            Ask::Digest(number) => {
+                self.asked.push("digest");
+                if self.has(Fault::Message(number.get())) {
+                    Answer::Lost { temporary: true }
+                } else {
+                    Answer::Digested(sha256(&self.fixture.messages[number.index()].text))
+                }
             }
             Ask::Secure => {
                 self.asked.push("secure");
@@ -218,6 +267,12 @@ impl Peer {
                 Answer::Secured
             }
         }
+    }
+
+    fn remove(&mut self, numbers: &[MessageNumber]) -> Commit {
+        let removed = self.removed.get_or_insert_default();
+        removed.extend(numbers.iter().map(|number| number.get()));
+        Commit::Removed { left: self.listing.len() - removed.len() }
     }
 
     fn knows(&self, credentials: &Credentials) -> bool {
