@@ -3,7 +3,6 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, UnixListener};
@@ -170,7 +169,7 @@ impl Server {
             roll: Arc::default(),
             stats,
             draining: watch::Sender::new(false),
-            accounts_changed: AtomicU64::default(),
+            accounts_changed: watch::Sender::default(),
         };
         if let Some(tls) = &context.tls {
             context.certificate_in_use(&tls.certificate());

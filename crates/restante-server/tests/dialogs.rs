@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mail_wire::{After, Credentials, MaildropId, Retention};
+use pop3_proto::extension::Extensions;
 use pop3_proto::server::policy::Utf8Legacy;
 use restante_directory::{
     Account, Destination, Directory, Kept, Origin, Pending, ResolveError, Spread, Unavailable,
@@ -18,7 +19,7 @@ use restante_server::session::settings::Pop3Settings;
 use restante_store::Store;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use self::dialog::{Dialog, Fault, Fixture, Step};
+use self::dialog::{Dialog, Fault, Fixture, Message, Step};
 use crate::house::{ANNAS, House, Peer, Plan};
 use crate::scripted::{Faults, Scene, Script, Scripted, Temporary};
 use crate::tls::Client;
@@ -85,8 +86,7 @@ fn can_be_played(fixture: &Fixture) -> bool {
     fixture.apop.is_none() && (fixture.cleartext || fixture.tls)
 }
 
-fn scene(fixture: &Fixture, index: usize) -> Scene {
-    let message = &fixture.messages[index];
+fn scene(fixture: &Fixture, message: &Message, index: usize) -> Scene {
     let lost = fixture.faults.contains(&Fault::Message(u32::try_from(index + 1).unwrap()));
     let body = if lost { Script::Lost } else { Script::Text(message.text.clone().into()) };
     let octets = message.text.len() as u64;
@@ -97,10 +97,12 @@ async fn stage(fixture: &Fixture, store: &Arc<Scripted>) -> House {
     *store.faults.lock().unwrap() = Faults {
         open: fixture.faults.contains(&Fault::Maildrop).then_some(Temporary(false)),
         commit: fixture.faults.contains(&Fault::Update),
+        refresh: fixture.faults.contains(&Fault::Refresh),
         ..Faults::default()
     };
     let pop3 = Pop3Settings {
         last: fixture.last,
+        extensions: if fixture.extensions { Extensions::all() } else { Extensions::default() },
         utf8_legacy: if fixture.utf8_raw { Utf8Legacy::Raw } else { Utf8Legacy::Refuse },
         ..Pop3Settings::default()
     };
@@ -133,6 +135,7 @@ async fn play<S: AsyncRead + AsyncWrite + Unpin>(
     mut peer: Peer<S>,
 ) {
     let mut said = Vec::new();
+    let mut later = dialog.fixture.later.iter().zip(dialog.fixture.messages.len()..);
     let mut steps = dialog.steps.iter().peekable();
     while let Some(step) = steps.next() {
         match step {
@@ -147,6 +150,10 @@ async fn play<S: AsyncRead + AsyncWrite + Unpin>(
                 line.extend_from_slice(b"\r\n");
                 let shown = String::from_utf8_lossy(&line);
                 assert!(pattern.matches(&line), "{}: {shown:?}, not {pattern:?}", dialog.name);
+            }
+            Step::Arrives => {
+                let (message, at) = later.next().expect("a later message");
+                store.arrives(scene(&dialog.fixture, message, at));
             }
             Step::Closed => peer.ends().await,
             Step::Gone => return drop(peer),
@@ -168,7 +175,8 @@ async fn the_dialogues_over_a_socket() {
         if !can_be_played(&fixture) {
             continue;
         }
-        let scenes = (0..fixture.messages.len()).map(|index| scene(&fixture, index)).collect();
+        let messages = fixture.messages.iter().enumerate();
+        let scenes = messages.map(|(at, message)| scene(&fixture, message, at)).collect();
         let store = Scripted::with(scenes);
         let house = stage(&fixture, &store).await;
         let holder = if fixture.faults.contains(&Fault::InUse) {

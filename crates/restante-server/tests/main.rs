@@ -4,6 +4,7 @@ mod announced;
 mod control;
 mod crew;
 mod dialogs;
+mod extensions;
 mod guard;
 mod hostile;
 mod house;

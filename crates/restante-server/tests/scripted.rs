@@ -10,11 +10,14 @@ use mail_wire::{Form, Listing, MaildropId, MessageId, MessageNumber, Octets, Uid
 use restante_store::{
     Body, Delivery, Incoming, Maildrop, Pending, Promises, Removed, Store, StoreError, Usage, View,
 };
+use tokio::sync::watch;
 
 /// One maildrop, and what is wrong with it.
 #[derive(Default)]
 pub(crate) struct Scripted {
     pub(crate) messages: Vec<Scene>,
+    /// What has arrived since.
+    later: watch::Sender<Vec<Scene>>,
     pub(crate) faults: Mutex<Faults>,
     pub(crate) removed: Arc<Mutex<Vec<u32>>>,
 }
@@ -24,6 +27,7 @@ pub(crate) struct Scripted {
 pub(crate) struct Faults {
     pub(crate) open: Option<Temporary>,
     pub(crate) commit: bool,
+    pub(crate) refresh: bool,
     pub(crate) deliver: bool,
     pub(crate) panic_in_read: bool,
 }
@@ -65,6 +69,11 @@ impl Scripted {
     pub(crate) fn with(messages: Vec<Scene>) -> Arc<Self> {
         Arc::new(Self { messages, ..Self::default() })
     }
+
+    /// One more message, in every snapshot.
+    pub(crate) fn arrives(&self, scene: Scene) {
+        self.later.send_modify(|later| later.push(scene));
+    }
 }
 
 fn disk(action: &str) -> StoreError {
@@ -92,16 +101,14 @@ impl Store for Scripted {
                 }
                 None => {}
             }
-            let mut listing = ListingBuilder::default();
-            for (id, scene) in (1..).zip(&self.messages) {
-                let uidl = Uidl::new(scene.uidl.as_bytes()).unwrap();
-                listing
-                    .push(MessageId::new(id), Octets::new(scene.octets), &uidl, scene.utf8)
-                    .unwrap();
-            }
+            let mut later = self.later.subscribe();
+            let mut messages = self.messages.clone();
+            messages.extend(later.borrow_and_update().iter().cloned());
             let open: Box<dyn Maildrop> = Box::new(Open {
-                listing: Arc::new(listing.finish()),
-                messages: self.messages.clone(),
+                listing: listing(&messages),
+                at_start: self.messages.len(),
+                messages,
+                later,
                 faults: *self.faults.lock().unwrap(),
                 removed: Arc::clone(&self.removed),
             });
@@ -129,9 +136,21 @@ impl Store for Scripted {
     }
 }
 
+fn listing(messages: &[Scene]) -> Arc<Listing> {
+    let mut listing = ListingBuilder::default();
+    for (id, scene) in (1..).zip(messages) {
+        let uidl = Uidl::new(scene.uidl.as_bytes()).unwrap();
+        listing.push(MessageId::new(id), Octets::new(scene.octets), &uidl, scene.utf8).unwrap();
+    }
+    Arc::new(listing.finish())
+}
+
 struct Open {
     listing: Arc<Listing>,
     messages: Vec<Scene>,
+    later: watch::Receiver<Vec<Scene>>,
+    /// How many there are without those.
+    at_start: usize,
     faults: Faults,
     removed: Arc<Mutex<Vec<u32>>>,
 }
@@ -142,11 +161,23 @@ impl Maildrop for Open {
     }
 
     fn refresh(&mut self) -> Pending<'_, Result<usize, StoreError>> {
-        Box::pin(async { Ok(0) })
+        Box::pin(async {
+            if self.faults.refresh {
+                return Err(disk("list"));
+            }
+            let listed = self.messages.len();
+            let later = self.later.borrow_and_update().clone();
+            self.messages.extend(later.into_iter().skip(listed - self.at_start));
+            self.listing = listing(&self.messages);
+            Ok(self.messages.len() - listed)
+        })
     }
 
     fn arrival(&mut self) -> Pending<'_, ()> {
-        Box::pin(std::future::pending())
+        let listed = self.messages.len() - self.at_start;
+        Box::pin(async move {
+            self.later.wait_for(|later| later.len() > listed).await.unwrap();
+        })
     }
 
     fn read(&self, number: MessageNumber) -> Pending<'_, Result<Body, StoreError>> {

@@ -170,7 +170,9 @@ pub(crate) fn server_settings(
         pop3: Pop3Settings {
             idle: settings.timeouts.idle,
             last: site.last,
+            extensions: site.extensions.iter().map(|extension| extension.0).collect(),
             utf8_legacy: match site.utf8_legacy {
+                Utf8LegacySetting::Downgrade => Utf8Legacy::Downgrade,
                 Utf8LegacySetting::Refuse => Utf8Legacy::Refuse,
                 Utf8LegacySetting::Raw => Utf8Legacy::Raw,
             },

@@ -127,8 +127,12 @@ events! {
         "A message could not be read; the client was told so, or was cut off in the middle.",
         "[{session}] {}: message {message} cannot be read: {}",
         Outside(account.as_bytes()), Outside(error.as_bytes());
+    warn refresh_failed(session: u64, account: &str, error: &str) =
+        "XREFRESH could not look at the maildrop again.",
+        "[{session}] {}: what has arrived cannot be listed: {}",
+        Outside(account.as_bytes()), Outside(error.as_bytes());
     error update_failed(session: u64, account: &str, error: &str) =
-        "Messages could not be removed at QUIT.",
+        "Messages could not be removed at QUIT or XCOMMIT.",
         "[{session}] {}: removal failed: {}", Outside(account.as_bytes()), Outside(error.as_bytes());
     info message_accepted(session: u64, peer: Peer, id: &str, sender: &str, octets: u64, recipients: usize) =
         "A message was taken in, durably.",

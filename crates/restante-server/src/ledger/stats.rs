@@ -203,9 +203,13 @@ numbers! {
     octets_sent: Counter =
         "restante_octets_sent_octets", "Octets of messages sent, as LIST counts them.";
     messages_removed: Counter =
-        "restante_messages_removed", "Messages removed by QUIT.";
+        "restante_messages_removed", "Messages removed by QUIT and XCOMMIT.";
     updates_failed: Counter =
-        "restante_updates_failed", "QUITs whose removals failed.";
+        "restante_updates_failed", "QUITs and XCOMMITs whose removals failed.";
+    messages_digested: Counter =
+        "restante_messages_digested", "Messages whose SHA-256 was told by XDIGEST.";
+    waits: Counter =
+        "restante_waits", "Times a session began to wait for mail by XWAIT.";
     messages_cut: Counter =
         "restante_messages_cut", "Messages cut off because they could not be read to their end.";
     messages_unreadable: Counter =

@@ -1,7 +1,6 @@
 //! What all sessions of one server share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -37,14 +36,14 @@ pub(crate) struct Context {
     pub(crate) roll: Arc<Roll>,
     pub(crate) stats: Arc<Stats>,
     pub(crate) draining: watch::Sender<bool>,
-    pub(crate) accounts_changed: AtomicU64,
+    pub(crate) accounts_changed: watch::Sender<u64>,
 }
 
 impl Context {
     /// How often accounts changed so far: a session that sees another number than before asks
     /// the directory whether it may go on.
     pub(crate) fn account_changes(&self) -> u64 {
-        self.accounts_changed.load(Ordering::Acquire)
+        *self.accounts_changed.borrow()
     }
 
     /// How long a TLS handshake may take now.
@@ -68,6 +67,6 @@ impl Context {
 
     /// An account changed.
     pub(crate) fn account_changed(&self, _account_id: i64) {
-        self.accounts_changed.fetch_add(1, Ordering::Release);
+        self.accounts_changed.send_modify(|changes| *changes = changes.wrapping_add(1));
     }
 }

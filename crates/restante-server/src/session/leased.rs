@@ -146,11 +146,16 @@ impl Maildrop for Leased {
         Box::pin(async move {
             let mut by_snapshot: BTreeMap<u32, Vec<(MessageNumber, MessageNumber)>> =
                 BTreeMap::new();
+            let mut removed = Removed { messages: 0, octets: Octets::ZERO };
             for number in deletions {
+                // A commit that failed half-way is tried again: what is gone counts as removed.
+                if matches!(self.places.get(number.index()), Some(None)) {
+                    removed.messages = removed.messages.saturating_add(1);
+                    continue;
+                }
                 let (place, _) = self.place(*number)?;
                 by_snapshot.entry(place.generation).or_default().push((*number, place.number));
             }
-            let mut removed = Removed { messages: 0, octets: Octets::ZERO };
             for (generation, numbers) in by_snapshot {
                 let Some(snapshot) = self.snapshots.get_mut(&generation) else { continue };
                 let inner: Vec<MessageNumber> = numbers.iter().map(|(_, inner)| *inner).collect();

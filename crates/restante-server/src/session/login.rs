@@ -29,16 +29,18 @@ pub(crate) struct Login {
     pub(crate) valid_at: Instant,
 }
 
-/// Opens the account's maildrop for this connection.
+/// Opens the account's maildrop for this connection. `utf8`: a header may be shown with raw UTF-8,
+/// otherwise its stand-in is.
 ///
 /// # Errors
 /// Why not; the lock is free again by then (P-023).
 pub(crate) async fn open(
     account: Account,
+    utf8: bool,
     visit: &mut Visit,
     context: &Context,
 ) -> Result<Login, Refusal> {
-    let opened = try_open(account, visit, context).await;
+    let opened = try_open(account, utf8, visit, context).await;
     match &opened {
         Ok(login) => welcome(login, visit, context),
         Err(_) => visit.admission.leave_seat(),
@@ -48,6 +50,7 @@ pub(crate) async fn open(
 
 async fn try_open(
     account: Account,
+    utf8: bool,
     visit: &mut Visit,
     context: &Context,
 ) -> Result<Login, Refusal> {
@@ -63,8 +66,7 @@ async fn try_open(
         events::login_in_use(visit.present.id(), visit.peer, &account.name, "by too many sessions");
         return Err(Refusal::InUse { holder: None });
     }
-    // raw UTF-8: the machine answers [UTF8] where the peer must not have it
-    let standing = Standing::of(&account, visit.peer, true, context.sessions);
+    let standing = Standing::of(&account, visit.peer, utf8, context.sessions);
     let claim = match standing.sessions {
         Sessions::Exclusive { lock_wait } => {
             visit.present.does("waiting for a maildrop");

@@ -6,9 +6,10 @@ use mail_wire::{Credentials, MessageNumber};
 use pop3_proto::server::ask::{
     Answer, Ask, Commit, Expire, Next, Reason, Refusal, Send, Tell, Verified,
 };
-use pop3_proto::server::policy::{Announced, Limits, Policy};
+use pop3_proto::server::policy::{Announced, Limits, Policy, Utf8Legacy};
 use pop3_proto::server::session::Session;
 use restante_directory::{Account, Origin, Scope, Secrecy, Spread, VerifyError};
+use restante_store::StoreError;
 use tokio::time::{Instant, sleep};
 
 use crate::guard::nudge::Word;
@@ -18,13 +19,18 @@ use crate::net::service::Service;
 use crate::net::tls::Protocol;
 use crate::session::context::Context;
 use crate::session::custodian::{Custodian, Left};
+use crate::session::digest::digest;
 use crate::session::handshake::handshake;
 use crate::session::login::{Login, open};
 use crate::session::retrieve::{Broken, Message};
 use crate::session::visit::Visit;
+use crate::session::wait::{Woken, wait};
 
 /// How often a session asks whether its account may go on, where nothing else made it ask.
 const VALID_FOR: Duration = Duration::from_mins(1);
+
+/// How long a list of digests may go on without anything being written.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
 
 /// Serves one POP3 connection; over TLS the handshake is done.
 pub(crate) async fn serve(connection: Connection, visit: Visit, context: &Context) {
@@ -43,16 +49,19 @@ pub(crate) async fn serve(connection: Connection, visit: Visit, context: &Contex
         message: None,
         owes_message: false,
         told: false,
+        removed: 0,
+        written_at: started,
         tally: Pop3Tally::default(),
     };
     let end = driver.run().await;
     let how = end.how();
     let left_as = end.left();
-    let Driver { connection, visit, session, login, mut custodian, mut tally, .. } = driver;
+    let Driver { connection, visit, session, login, mut custodian, removed, mut tally, .. } =
+        driver;
     custodian.iter_mut().for_each(Custodian::leaves);
     let counters = session.counters();
     // The lock goes before the last line does: who reads it may log in again at once (P-024).
-    let left = login.map(|login| login.maildrop.listing().len());
+    let left = login.map(|login| login.maildrop.listing().len().saturating_sub(removed));
     context.stats.messages_sent.add(counters.retrieved);
     context.stats.octets_sent.add(counters.retrieved_octets);
     tally.fetched = counters.retrieved;
@@ -63,9 +72,9 @@ pub(crate) async fn serve(connection: Connection, visit: Visit, context: &Contex
     tally.bad_commands = counters.bad_commands;
     events::pop3_ended(visit.present.id(), visit.peer, &tally, started.elapsed(), how);
     match end {
+        End::Closed(Reason::ListBroken) | End::Stuck(_) | End::Cut => connection.cut(),
         End::Closed(_) => connection.close().await,
         End::Hung => drop(connection),
-        End::Stuck(_) | End::Cut => connection.cut(),
     }
     if let Some(custodian) = custodian {
         custodian.ended(left_as).await;
@@ -105,6 +114,7 @@ impl End {
             Self::Closed(Reason::PlaintextAfterStls) => "clear text where TLS had to begin",
             Self::Closed(Reason::SaslTooLong) => "an AUTH line beyond the limit",
             Self::Closed(Reason::WrongProtocol) => "spoke another protocol",
+            Self::Closed(Reason::ListBroken) => "cut off: a message of a list cannot be read",
             Self::Closed(Reason::Told) => "ended by the server",
             Self::Closed(Reason::WrongAnswer) => "ended by a fault in the server",
             Self::Hung => "closed without QUIT",
@@ -131,6 +141,10 @@ struct Driver<'c> {
     /// Whether a message, or its end, still stands in the output.
     owes_message: bool,
     told: bool,
+    /// How many of the listed messages XCOMMIT has removed.
+    removed: usize,
+    /// When output was last written.
+    written_at: Instant,
     tally: Pop3Tally,
 }
 
@@ -146,6 +160,7 @@ impl Driver<'_> {
                 Next::Send(send) => self.send(send).await,
                 Next::Flush => self.flush().await,
                 Next::NeedInput => self.hear().await,
+                Next::Wait => self.wait().await,
                 Next::Close(reason) => Err(End::Closed(reason)),
             };
             if let Err(end) = step {
@@ -174,6 +189,7 @@ impl Driver<'_> {
             }
         }
         self.owes_message &= written.is_err();
+        self.written_at = Instant::now();
         written
     }
 
@@ -202,6 +218,33 @@ impl Driver<'_> {
             }
             Ok(Heard::End) | Err(_) => Err(End::Hung),
         }
+    }
+
+    /// XWAIT: as [`Driver::hear`], and for mail, and for what ends the account's stay.
+    async fn wait(&mut self) -> Result<(), End> {
+        self.flush().await?;
+        self.connection.return_output();
+        // Before the account is asked about, so that a change in between is seen.
+        let mut accounts = self.context.accounts_changed.subscribe();
+        self.ask_whether_still_valid();
+        if self.told || self.is_told_something() {
+            return Ok(());
+        }
+        let Some(login) = &mut self.login else { return Err(End::Hung) };
+        self.visit.present.does("waiting for new mail");
+        let until = self.session.deadline().map(Instant::from_std);
+        let until = until.min(login.valid_at.checked_add(VALID_FOR));
+        let maildrop = login.maildrop.as_mut();
+        let woken = wait(&mut self.connection, maildrop, &mut accounts, until).await;
+        self.visit.present.does("in a maildrop");
+        self.connection.borrow_output();
+        match woken {
+            Woken::Mail => self.session.arrived(),
+            // Whether the time is up, the next look at the session says.
+            Woken::Heard(Ok(Heard::Octets | Heard::Nudge | Heard::Deadline)) | Woken::Accounts => {}
+            Woken::Heard(Ok(Heard::End) | Err(_)) => return Err(End::Hung),
+        }
+        Ok(())
     }
 
     /// Hands on what the server has to say to this connection, once.
@@ -256,6 +299,20 @@ impl Driver<'_> {
                 }
                 self.commit(&numbers).await
             }
+            Ask::CommitEarly(numbers) => {
+                if self.owes_message {
+                    self.flush().await?;
+                }
+                self.commit_early(&numbers).await
+            }
+            Ask::Refresh => self.refresh().await,
+            Ask::Digest(number) => {
+                // A long list shows that it goes on, and ends if nobody is there to read it.
+                if self.written_at.elapsed() >= SIGN_OF_LIFE {
+                    self.flush().await?;
+                }
+                self.digest(number).await
+            }
             Ask::Secure => return self.secure().await,
         };
         self.session.answer(answer, &mut self.connection.output, now());
@@ -300,7 +357,11 @@ impl Driver<'_> {
         let Some(account) = self.verified.take() else {
             return Answer::Refused(Refusal::Temporary);
         };
-        match open(account, &mut self.visit, self.context).await {
+        // UTF8 comes before login (RFC 6856 §2.1). One that comes after it changes what is refused,
+        // not what is listed: sizes are fixed at login (P-043).
+        let stand_ins = self.context.pop3.utf8_legacy == Utf8Legacy::Downgrade;
+        let utf8 = self.session.speaks_utf8() || !stand_ins;
+        match open(account, utf8, &mut self.visit, self.context).await {
             Ok(login) => {
                 let listing = login.maildrop.listing().clone();
                 self.tally.account = Some(login.account.name.clone());
@@ -320,17 +381,44 @@ impl Driver<'_> {
                 self.message = Some(message);
                 Answer::Found
             }
+            Err(error) => self.lost(number, &error),
+        }
+    }
+
+    fn lost(&self, number: MessageNumber, error: &StoreError) -> Answer {
+        self.context.stats.messages_unreadable.increment();
+        let (session, name) = (self.visit.present.id(), self.account());
+        events::message_unreadable(session, name, number.get(), &error.to_string());
+        Answer::Lost { temporary: error.is_temporary() }
+    }
+
+    fn account(&self) -> &str {
+        self.login.as_ref().map_or("", |login| &login.account.name)
+    }
+
+    async fn digest(&mut self, number: MessageNumber) -> Answer {
+        let Some(login) = &mut self.login else { return Answer::Lost { temporary: true } };
+        match digest(login.maildrop.as_mut(), number).await {
+            Ok(digest) => {
+                self.context.stats.messages_digested.increment();
+                Answer::Digested(digest)
+            }
+            Err(error) => self.lost(number, &error),
+        }
+    }
+
+    async fn refresh(&mut self) -> Answer {
+        let Some(login) = &mut self.login else { return Answer::NotRefreshed { temporary: true } };
+        match login.maildrop.refresh().await {
+            Ok(_) => {
+                let listing = login.maildrop.listing().clone();
+                self.custodian.iter_mut().for_each(|custodian| custodian.listed(&listing));
+                Answer::Refreshed(listing)
+            }
             Err(error) => {
-                self.context.stats.messages_unreadable.increment();
-                let name = &login.account.name;
-                let error_text = error.to_string();
-                events::message_unreadable(
-                    self.visit.present.id(),
-                    name,
-                    number.get(),
-                    &error_text,
-                );
-                Answer::Lost { temporary: error.is_temporary() }
+                let (session, name) = (self.visit.present.id(), self.account());
+                events::refresh_failed(session, name, &error.to_string());
+                Answer::NotRefreshed { temporary: error.is_temporary() }
             }
         }
     }
@@ -358,15 +446,31 @@ impl Driver<'_> {
             }
         };
         self.context.stats.messages_cut.increment();
-        let name = self.login.as_ref().map_or("", |login| &login.account.name);
+        let name = self.account();
         events::message_unreadable(self.visit.present.id(), name, send.number.get(), &broken);
         Err(End::Cut)
     }
 
+    /// UPDATE. The maildrop is free before this is answered (P-024).
     async fn commit(&mut self, numbers: &[MessageNumber]) -> Answer {
         let Some(mut login) = self.login.take() else { return Answer::Committed(Commit::Failed) };
+        let commit = self.remove(&mut login, numbers).await;
+        let held = login.maildrop.listing().len().saturating_sub(self.removed);
+        self.tally.left = u64::try_from(held).unwrap_or(u64::MAX);
+        Answer::Committed(commit)
+    }
+
+    /// XCOMMIT: the same, and the session goes on with its maildrop.
+    async fn commit_early(&mut self, numbers: &[MessageNumber]) -> Answer {
+        let Some(mut login) = self.login.take() else { return Answer::Committed(Commit::Failed) };
+        let commit = self.remove(&mut login, numbers).await;
+        self.login = Some(login);
+        self.visit.present.does("in a maildrop");
+        Answer::Committed(commit)
+    }
+
+    async fn remove(&mut self, login: &mut Login, numbers: &[MessageNumber]) -> Commit {
         self.visit.present.does("removing messages");
-        let held = login.maildrop.listing().len();
         let outcome = if numbers.is_empty() {
             Ok(())
         } else {
@@ -374,19 +478,18 @@ impl Driver<'_> {
         };
         match outcome {
             Ok(()) => {
-                let left = held.saturating_sub(numbers.len());
+                self.removed = self.removed.saturating_add(numbers.len());
                 let removed = u64::try_from(numbers.len()).unwrap_or(u64::MAX);
                 self.context.stats.messages_removed.add(removed);
                 self.custodian.iter_mut().for_each(|custodian| custodian.removed(numbers));
-                self.tally.left = u64::try_from(left).unwrap_or(u64::MAX);
-                Answer::Committed(Commit::Removed { left })
+                let left = login.maildrop.listing().len().saturating_sub(self.removed);
+                Commit::Removed { left }
             }
             Err(error) => {
                 self.context.stats.updates_failed.increment();
                 let (session, name) = (self.visit.present.id(), &login.account.name);
                 events::update_failed(session, name, &error.to_string());
-                self.tally.left = u64::try_from(held).unwrap_or(u64::MAX);
-                Answer::Committed(Commit::Failed)
+                Commit::Failed
             }
         }
     }
@@ -429,6 +532,7 @@ fn policy(visit: &Visit, context: &Context, spread: Option<Spread>) -> Policy {
         cleartext: visit.cleartext,
         apop: None,
         last: settings.last,
+        extensions: settings.extensions,
         login_delay: spread.and_then(|spread| {
             let per_user = spread.login_delay_differs;
             spread.login_delay.map(|value| Announced { value, per_user })

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use pop3_proto::extension::Extensions;
 use pop3_proto::server::policy::Utf8Legacy;
 
 /// How POP3 is spoken.
@@ -11,6 +12,8 @@ pub struct Pop3Settings {
     pub idle: Duration,
     /// Whether LAST (RFC 1460 §5) is answered.
     pub last: bool,
+    /// Which of our own commands are answered, and announced.
+    pub extensions: Extensions,
     /// What a message with raw UTF-8 in its header is to a client that did not say UTF8.
     pub utf8_legacy: Utf8Legacy,
     /// What IMPLEMENTATION says, one token (RFC 2449 §6.9); `None`: not announced.
@@ -22,7 +25,8 @@ impl Default for Pop3Settings {
         Self {
             idle: Duration::from_secs(630),
             last: false,
-            utf8_legacy: Utf8Legacy::Refuse,
+            extensions: Extensions::all(),
+            utf8_legacy: Utf8Legacy::Downgrade,
             implementation: Some("Restante".to_owned()),
         }
     }

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use pop3_proto::extension::Extension;
+
 use crate::settings::definition::{Definition, Otherwise};
 use crate::settings::kinds::choice::Choice;
 use crate::settings::kinds::duration::seconds;
@@ -38,6 +40,8 @@ pub(crate) struct Site {
     pub(crate) login_delay: Option<Duration>,
     /// Whether LAST is answered.
     pub(crate) last: bool,
+    /// Which of our own commands are answered.
+    pub(crate) extensions: Vec<ExtensionSetting>,
     /// What mail with UTF-8 headers is to a client that did not say UTF8.
     pub(crate) utf8_legacy: Utf8LegacySetting,
     /// Whether main passwords are good for POP3.
@@ -57,11 +61,24 @@ pub(crate) enum SessionsSetting {
 /// `utf8_legacy`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Utf8LegacySetting {
-    /// `-ERR [UTF8]`.
+    /// By its stand-in; `-ERR [UTF8]` where there is none.
     #[default]
+    Downgrade,
+    /// `-ERR [UTF8]`.
     Refuse,
     /// As it is.
     Raw,
+}
+
+/// One of `extensions`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ExtensionSetting(pub(crate) Extension);
+
+impl Default for ExtensionSetting {
+    /// Stands for nothing, where what is written is wrong.
+    fn default() -> Self {
+        Self(Extension::Commit)
+    }
 }
 
 impl Site {
@@ -80,6 +97,7 @@ impl Site {
             lock_wait: lock_wait(reader),
             login_delay: login_delay(reader),
             last: last(reader),
+            extensions: extensions(reader),
             utf8_legacy: utf8_legacy(reader),
             main_password_over_pop3: main_password_over_pop3(reader),
         };
@@ -223,14 +241,39 @@ fn last(reader: &mut Reader<'_>) -> bool {
     )
 }
 
+fn extensions(reader: &mut Reader<'_>) -> Vec<ExtensionSetting> {
+    const CHOICE: Choice<ExtensionSetting> = Choice(&[
+        (Extension::Commit.keyword(), ExtensionSetting(Extension::Commit)),
+        (Extension::Refresh.keyword(), ExtensionSetting(Extension::Refresh)),
+        (Extension::Digest.keyword(), ExtensionSetting(Extension::Digest)),
+        (Extension::Wait.keyword(), ExtensionSetting(Extension::Wait)),
+    ]);
+    reader.setting(
+        &List(CHOICE),
+        Definition {
+            name: "extensions",
+            otherwise: Otherwise::Value("[\"XCOMMIT\", \"XREFRESH\", \"XDIGEST\", \"XWAIT\"]"),
+            meaning: "Which commands of our own are announced and answered. Clients that do not \
+                  know them never say them. What is not in the list is an unknown command; `[]` \
+                  turns all of them off.",
+            reloads: false,
+        },
+    )
+}
+
 fn utf8_legacy(reader: &mut Reader<'_>) -> Utf8LegacySetting {
-    const CHOICE: Choice<Utf8LegacySetting> =
-        Choice(&[("refuse", Utf8LegacySetting::Refuse), ("raw", Utf8LegacySetting::Raw)]);
+    const CHOICE: Choice<Utf8LegacySetting> = Choice(&[
+        ("downgrade", Utf8LegacySetting::Downgrade),
+        ("refuse", Utf8LegacySetting::Refuse),
+        ("raw", Utf8LegacySetting::Raw),
+    ]);
     reader.setting(&CHOICE, Definition {
         name: "utf8_legacy",
-        otherwise: Otherwise::Value("\"refuse\""),
+        otherwise: Otherwise::Value("\"downgrade\""),
         meaning: "What a message that came in with SMTPUTF8 and has UTF-8 in its header is to a \
-                  client that did not say UTF8 (RFC 6856). \"refuse\" answers `-ERR [UTF8]` for \
+                  client that did not say UTF8 (RFC 6856). \"downgrade\" shows a stand-in whose \
+                  header is ASCII (RFC 6858), made when the message came; where the store keeps \
+                  none, as a Maildir, it is \"refuse\". \"refuse\" answers `-ERR [UTF8]` for \
                   that message; \"raw\" sends it as it is. Mail with undeclared 8-bit text always \
                   goes out as it is.",
         reloads: false,
