@@ -1,19 +1,23 @@
 //! The POP3 machine takes whatever comes, and says the same however the input is cut.
 //!
 //! The world answers by a fixed rule: `ok` logs in, the maildrop holds three messages, the
-//! third cannot be read. Output is looked at as a strict client would.
+//! third cannot be read, and a fourth has
+//! arrived. Output is looked at as a strict client would.
 #![no_main]
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use libfuzzer_sys::fuzz_target;
-use mail_wire::{Credentials, ListingBuilder, MessageId, Octets, Uidl};
+use mail_wire::{Credentials, Listing, ListingBuilder, MessageId, Octets, Uidl};
+use pop3_proto::extension::Extensions;
 use pop3_proto::server::ask::{Answer, Ask, Commit, Next, Reason, Refusal, Verified};
 use pop3_proto::server::policy::{Limits, Policy, Utf8Legacy};
 use pop3_proto::server::session::Session;
 
 const MESSAGES: usize = 3;
+/// With the one that XREFRESH lists.
+const MESSAGES_MAX: usize = 4;
 
 // The first octet: how the connection stands; the second: into how large pieces it is cut.
 fuzz_target!(|data: &[u8]| {
@@ -41,7 +45,10 @@ fn talk(setting: u8, octets: &[u8], piece: usize) -> Option<String> {
         loop {
             let before = (input.len(), said.len());
             match session.receive(&mut input, &mut said, now) {
-                Next::NeedInput => break,
+                // Nobody is waited for: either mail is there at once, or the time is not up.
+                Next::Wait if setting & 128 != 0 => session.arrived(),
+                Next::Wait if !input.is_empty() => {}
+                Next::NeedInput | Next::Wait => break,
                 Next::Flush => {}
                 Next::Close(Reason::PlaintextAfterStls) => return None,
                 Next::Close(reason) => {
@@ -54,7 +61,7 @@ fn talk(setting: u8, octets: &[u8], piece: usize) -> Option<String> {
                     session.answer(answer, &mut said, now);
                 }
                 Next::Send(send) => {
-                    assert!(send.number.index() < MESSAGES);
+                    assert!(send.number.index() < MESSAGES_MAX);
                     said.extend_from_slice(b"message\r\n.\r\n");
                     session.sent();
                 }
@@ -77,6 +84,7 @@ fn policy(setting: u8) -> Policy {
         cleartext: setting & 4 != 0,
         apop: (setting & 8 != 0).then(|| "<1896.697170952@mail.example.org>".to_owned()),
         last: setting & 16 != 0,
+        extensions: if setting & 64 != 0 { Extensions::all() } else { Extensions::default() },
         login_delay: None,
         expire: None,
         utf8_legacy: if setting & 32 != 0 { Utf8Legacy::Raw } else { Utf8Legacy::Refuse },
@@ -97,26 +105,29 @@ fn world(ask: Ask) -> Answer {
             other if other.name() == b"busy" => Answer::Refused(Refusal::InUse { holder: None }),
             _ => Answer::Refused(Refusal::Credentials),
         },
-        Ask::Open => {
-            let mut builder = ListingBuilder::default();
-            for id in 1..=MESSAGES as u64 {
-                let uidl = Uidl::new(format!("uidl-{id}").as_bytes()).expect("it is short");
-                let utf8 = id == 2;
-                builder
-                    .push(MessageId::new(id), Octets::new(9), &uidl, utf8)
-                    .expect("three messages fit");
-            }
-            Answer::Opened(Arc::new(builder.finish()))
-        }
+        Ask::Open => Answer::Opened(listing(MESSAGES)),
+        Ask::Refresh => Answer::Refreshed(listing(MESSAGES_MAX)),
+        Ask::Digest(number) if number.index() + 1 == MESSAGES => Answer::Lost { temporary: true },
+        Ask::Digest(_) => Answer::Digested([0xA5; 32]),
         Ask::Retrieve(number) if number.index() + 1 == MESSAGES => Answer::Lost { temporary: true },
         Ask::Retrieve(_) => Answer::Found,
-        Ask::Commit(numbers) => {
-            assert!(!numbers.is_empty() && numbers.len() <= MESSAGES);
+        Ask::Commit(numbers) | Ask::CommitEarly(numbers) => {
+            assert!(!numbers.is_empty() && numbers.len() <= MESSAGES_MAX);
             assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "each once, in order");
-            Answer::Committed(Commit::Removed { left: MESSAGES - numbers.len() })
+            Answer::Committed(Commit::Removed { left: MESSAGES_MAX - numbers.len() })
         }
         Ask::Secure => Answer::Secured,
     }
+}
+
+fn listing(messages: usize) -> Arc<Listing> {
+    let mut builder = ListingBuilder::default();
+    for id in 1..=messages as u64 {
+        let uidl = Uidl::new(format!("uidl-{id}").as_bytes()).expect("it is short");
+        let utf8 = id == 2;
+        builder.push(MessageId::new(id), Octets::new(9), &uidl, utf8).expect("a few messages fit");
+    }
+    Arc::new(builder.finish())
 }
 
 /// P-001 to P-003: every line ends in CRLF and no other way, and no status line is too long.

@@ -43,7 +43,7 @@ async fn retrieved(peer: &mut Peer<TcpStream>, number: usize) -> Vec<u8> {
 }
 
 fn hex(octets: &[u8]) -> String {
-    Sha256::digest(octets).iter().map(|octet| format!("{octet:02x}")).collect()
+    format!("{:x}", Sha256::digest(octets))
 }
 
 // `rulings` 20, P-063: durable when it is answered: another login sees it gone while this one
@@ -146,7 +146,7 @@ async fn a_failed_xrefresh_changes_nothing() {
 // `rulings` 20, `product` §7: the digest is that of what RETR sends
 #[tokio::test]
 async fn a_digest_is_that_of_what_retr_sends() {
-    let scene = |uidl: &str, body, octets| Scene { body, octets, ..Scene::text(uidl, b"") };
+    let scene = |uidl: &str, body, octets| Scene { octets, body, ..Scene::text(uidl, b"") };
     let store = Scripted::with(vec![
         Scene::text("text", b"A: b\r\n\r\n.\r\n..dots\r\n"),
         scene("wire", Script::Wire((&b"A: b\r\n\r\n..\r\n"[..]).into()), 11),

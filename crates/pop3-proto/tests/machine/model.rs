@@ -226,8 +226,7 @@ impl Model {
 }
 
 fn digest(number: u32) -> String {
-    let digest = Sha256::digest(TEXTS[number as usize - 1]);
-    digest.iter().map(|octet| format!("{octet:02x}")).collect()
+    format!("{:x}", Sha256::digest(TEXTS[number as usize - 1]))
 }
 
 /// The lines of a message, stuffed; the header, the blank line and so many more.

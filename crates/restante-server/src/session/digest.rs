@@ -100,7 +100,9 @@ mod tests {
 
     fn digest_of(pieces: &[&[u8]], form: Form, listed: u64) -> Result<[u8; 32], StoreError> {
         let mut text = Text::default();
-        pieces.iter().for_each(|piece| text.take(piece, form));
+        for piece in pieces {
+            text.take(piece, form);
+        }
         text.finish(listed)
     }
 
