@@ -214,6 +214,11 @@ impl ListingBuilder {
         Self(Listing { naming, slots: Vec::with_capacity(messages), ..Listing::default() })
     }
 
+    /// Makes room for so many more.
+    pub fn reserve(&mut self, messages: usize) {
+        self.0.slots.reserve_exact(messages);
+    }
+
     /// One that goes on where a listing ended: what is added gets the next numbers.
     pub fn after(listing: Listing) -> Self {
         Self(listing)

@@ -37,6 +37,7 @@ const ARROWS: &[(&str, u8, &[&str])] = &[
             "mail-wire",
         ],
     ),
+    ("bench", 3, &["restante-store", "mail-wire"]),
     ("xtask", 5, &[]),
 ];
 

@@ -41,7 +41,7 @@ impl Entry {
 
     /// The entries in these octets. What is left over at the end is none.
     pub(crate) fn decode_all(octets: &[u8]) -> impl Iterator<Item = Self> + '_ {
-        octets.chunks_exact(ENTRY_OCTETS).filter_map(Self::decode)
+        octets.as_chunks::<ENTRY_OCTETS>().0.iter().filter_map(Self::decode)
     }
 
     /// How much of its segment it is: of one with its body in a file only the record.
@@ -49,7 +49,8 @@ impl Entry {
         if self.flags & BIG == 0 { self.octets } else { RECORD_OCTETS }
     }
 
-    fn decode(octets: &[u8]) -> Option<Self> {
+    #[inline]
+    fn decode(octets: &[u8; ENTRY_OCTETS]) -> Option<Self> {
         let mut fields = Fields(octets);
         Some(Self {
             id: fields.u64()?,

@@ -17,6 +17,7 @@ use crate::log::fold::{self, Folded};
 use crate::log::overlay::{Change, Overlay, changed};
 use crate::log::position::Position;
 use crate::log::tables::{BIG, CHUNK, JOURNAL, META, SEGMENT, SOURCE, UIDL, VERSION};
+use crate::log::walk::{Sink, walk};
 
 /// The index of one shard.
 #[derive(Debug)]
@@ -89,6 +90,23 @@ impl Index {
                 Some(changes) => changed(entries, &changes),
                 None => entries,
             })
+        })
+    }
+
+    /// Tells what a maildrop holds, in delivery order, with what the index does not know yet.
+    pub(crate) fn walk(
+        &self,
+        maildrop: u64,
+        overlay: &RwLock<Overlay>,
+        sink: &mut impl Sink,
+    ) -> Result<(), StoreError> {
+        self.with(|database| {
+            let (transaction, changes) = {
+                // Both at one moment: what is taken out of the one is in the other.
+                let overlay = overlay.read().unwrap_or_else(PoisonError::into_inner);
+                (database.begin_read().map_err(failed)?, overlay.changes_of(maildrop).cloned())
+            };
+            walk(&transaction, maildrop, changes.as_deref(), sink).map_err(failed)
         })
     }
 

@@ -65,6 +65,7 @@ mod real;
 mod record;
 mod recover;
 mod reserve;
+mod rows;
 mod scan;
 mod segments;
 mod settings;
@@ -85,6 +86,7 @@ mod telling;
 mod trial;
 mod upkeep;
 mod victim;
+mod walk;
 mod writer;
 
 pub use compacted::Compacted;

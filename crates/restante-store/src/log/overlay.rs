@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::collections::btree_map::{BTreeMap, Entry as Place};
+use std::sync::Arc;
 
 use crate::log::entry::Entry;
 use crate::log::fill::Written;
@@ -9,7 +10,7 @@ use crate::log::fill::Written;
 /// Changes to maildrops since the index was brought up to date.
 #[derive(Debug, Default)]
 pub(crate) struct Overlay {
-    maildrops: BTreeMap<u64, BTreeMap<u64, Change>>,
+    maildrops: BTreeMap<u64, Arc<BTreeMap<u64, Change>>>,
     /// Of each record whose body has a file of its own: the file.
     bigs: BTreeMap<(u32, u32), u64>,
     /// Segments that copies were made from.
@@ -32,7 +33,7 @@ impl Overlay {
     /// A message, or a later copy of it. One that is gone stays gone: that it was destroyed may
     /// be read before that it was added.
     pub(crate) fn add(&mut self, maildrop: u64, entry: Entry, uidl: &[u8]) {
-        match self.maildrops.entry(maildrop).or_default().entry(entry.id) {
+        match self.of(maildrop).entry(entry.id) {
             Place::Occupied(place) if *place.get() == Change::Destroyed => {}
             Place::Occupied(mut place) => {
                 place.insert(Change::Added(entry, uidl.to_vec()));
@@ -61,7 +62,7 @@ impl Overlay {
 
     /// A message is gone.
     pub(crate) fn destroy(&mut self, maildrop: u64, id: u64) {
-        let before = self.maildrops.entry(maildrop).or_default().insert(id, Change::Destroyed);
+        let before = self.of(maildrop).insert(id, Change::Destroyed);
         self.changes = self.changes.saturating_add(usize::from(before.is_none()));
     }
 
@@ -93,7 +94,7 @@ impl Overlay {
 
     /// All maildrops that changed, each with its changes in the order of ids.
     pub(crate) fn maildrops(&self) -> impl Iterator<Item = (u64, &BTreeMap<u64, Change>)> {
-        self.maildrops.iter().map(|(maildrop, changes)| (*maildrop, changes))
+        self.maildrops.iter().map(|(maildrop, changes)| (*maildrop, &**changes))
     }
 
     /// The records that have their bodies in files, and the files.
@@ -109,9 +110,14 @@ impl Overlay {
         }
     }
 
-    /// What changed in one maildrop, in the order of ids.
-    pub(crate) fn changes_of(&self, maildrop: u64) -> Option<&BTreeMap<u64, Change>> {
+    /// What changed in one maildrop, in the order of ids. Whoever keeps it has it as it was then.
+    pub(crate) fn changes_of(&self, maildrop: u64) -> Option<&Arc<BTreeMap<u64, Change>>> {
         self.maildrops.get(&maildrop)
+    }
+
+    /// The same, to be changed: copied only while somebody lists the maildrop.
+    fn of(&mut self, maildrop: u64) -> &mut BTreeMap<u64, Change> {
+        Arc::make_mut(self.maildrops.entry(maildrop).or_default())
     }
 }
 

@@ -21,6 +21,7 @@ use crate::log::read::{self, Place};
 use crate::log::segments::Segments;
 use crate::log::settings::Settings;
 use crate::log::snapshots::Snapshots;
+use crate::log::walk::Sink;
 
 /// One shard of a store.
 #[derive(Debug)]
@@ -81,6 +82,11 @@ impl Shard {
     /// What a maildrop holds, in delivery order.
     pub(crate) fn entries(&self, maildrop: u64) -> Result<Vec<Entry>, StoreError> {
         self.index.entries(maildrop, &self.overlay)
+    }
+
+    /// Tells what a maildrop holds, in delivery order.
+    pub(crate) fn walk(&self, maildrop: u64, sink: &mut impl Sink) -> Result<(), StoreError> {
+        self.index.walk(maildrop, &self.overlay, sink)
     }
 
     /// The unique-id of a message.

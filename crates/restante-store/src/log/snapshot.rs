@@ -3,16 +3,17 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use mail_wire::{Listing, ListingBuilder, MaildropId, MessageId, MessageNumber, Octets};
+use mail_wire::{Listing, MaildropId, MessageNumber, Octets};
 
 use crate::body::{Body, Wait};
 use crate::custody::Cause;
 use crate::error::StoreError;
 use crate::log::actor::Actor;
-use crate::log::entry::{Entry, NAMED, UTF8};
+use crate::log::entry::{Entry, NAMED};
 use crate::log::front::Front;
 use crate::log::meta::Destroyed;
 use crate::log::queue::Job;
+use crate::log::rows::{News, Row, Rows};
 use crate::log::shard::Shard;
 use crate::pending::Pending;
 use crate::store::{Maildrop, Removed};
@@ -33,15 +34,6 @@ pub(crate) struct Snapshot {
     listing: Arc<Listing>,
     /// Where the messages are, in the order of the listing.
     rows: Vec<Row>,
-}
-
-/// What the listing does not say of an entry.
-#[derive(Clone, Copy, Debug)]
-struct Row {
-    segment: u32,
-    place: u32,
-    recipient: u32,
-    flags: u8,
 }
 
 /// What is listed stays readable until this is dropped.
@@ -74,26 +66,23 @@ impl Snapshot {
         // Before the listing: rather looked up once too often.
         let moves = shard.moves.load(Ordering::Acquire);
         let seen = shard.arrivals.count(maildrop);
-        let entries = shard.entries(maildrop.get())?;
-        let mut listing = ListingBuilder::with_capacity(entries.len());
-        let rows = list(shard, maildrop, &entries, &mut listing)?;
-        let listing = Arc::new(listing.finish());
+        let mut rows = Rows::new(shard.tag.naming());
+        shard.walk(maildrop.get(), &mut rows)?;
+        let (listing, rows) = rows.finish()?;
+        let listing = Arc::new(listing);
         Ok(Self { front, began, maildrop, actor, moves, seen, listing, rows })
     }
 
-    /// What is there now and not listed here, in delivery order.
-    async fn unlisted(&self) -> Result<Vec<Entry>, StoreError> {
+    /// What is there now and not listed here.
+    async fn unlisted(&self) -> Result<News, StoreError> {
         let (shard, maildrop) = (Arc::clone(&self.began.shard), self.maildrop.get());
         let listing = Arc::clone(&self.listing);
         self.front
             .pool
             .run(move || {
-                let mut listed: Vec<u64> = listing.iter().map(|entry| entry.id.get()).collect();
-                // In order already, but for what was listed late.
-                listed.sort_unstable();
-                let mut entries = shard.entries(maildrop)?;
-                entries.retain(|entry| listed.binary_search(&entry.id).is_err());
-                Ok(entries)
+                let mut news = News::of(&listing);
+                shard.walk(maildrop, &mut news)?;
+                Ok(news)
             })
             .await?
     }
@@ -113,25 +102,6 @@ impl Snapshot {
     }
 }
 
-/// Lists these entries behind what is listed, and answers with what the listing does not say.
-fn list(
-    shard: &Shard,
-    maildrop: MaildropId,
-    entries: &[Entry],
-    listing: &mut ListingBuilder,
-) -> Result<Vec<Row>, StoreError> {
-    let mut rows = Vec::with_capacity(entries.len());
-    for entry in entries {
-        let Entry { id, octets, segment, place, recipient, flags } = *entry;
-        let uidl = shard.uidl(maildrop.get(), entry)?;
-        listing
-            .push(MessageId::new(id), Octets::new(octets), &uidl, flags & UTF8 != 0)
-            .map_err(|full| StoreError::Damaged { detail: full.to_string() })?;
-        rows.push(Row { segment, place, recipient, flags });
-    }
-    Ok(rows)
-}
-
 impl Maildrop for Snapshot {
     fn listing(&self) -> &Arc<Listing> {
         &self.listing
@@ -141,15 +111,17 @@ impl Maildrop for Snapshot {
         Box::pin(async move {
             // Before the listing: rather looked at once too often.
             let seen = self.began.shard.arrivals.count(self.maildrop);
-            let entries = self.unlisted().await?;
-            if !entries.is_empty() {
-                let mut listing = ListingBuilder::after(Listing::clone(&self.listing));
-                let rows = list(&self.began.shard, self.maildrop, &entries, &mut listing)?;
-                self.listing = Arc::new(listing.finish());
+            let news = self.unlisted().await?;
+            let before = self.rows.len();
+            if !news.is_empty() {
+                let mut rows = Rows::after(Listing::clone(&self.listing));
+                news.tell(&mut rows);
+                let (listing, rows) = rows.finish()?;
+                self.listing = Arc::new(listing);
                 self.rows.extend(rows);
             }
             self.seen = seen;
-            Ok(entries.len())
+            Ok(self.rows.len().saturating_sub(before))
         })
     }
 

@@ -1,0 +1,104 @@
+//! Opening maildrops, large and small; removing from them; what a session keeps in memory.
+
+use std::time::Duration;
+
+use mail_wire::{MaildropId, MessageNumber};
+use restante_store::log::{LogStore, Settings};
+use restante_store::{Maildrop, Store, View};
+use tokio::time::Instant;
+
+use crate::ground::{self, Fault};
+use crate::table::{float, median, milliseconds, row, title};
+
+const LARGE: MaildropId = MaildropId::new(1);
+const MIDDLE: MaildropId = MaildropId::new(2);
+const SMALL: MaildropId = MaildropId::new(3);
+
+/// Prints all of it.
+pub(crate) fn run() -> Result<(), Fault> {
+    title("a maildrop is opened, in the store");
+    let folder = ground::folder()?;
+    let settings = Settings::default();
+    ground::runtime()?.block_on(async {
+        let store = ground::log(folder.path(), &settings)?;
+        ground::fill(&store, SMALL, 100).await?;
+        ground::fill(&store, MIDDLE, 10_000).await?;
+        opened(&store, MIDDLE, 200, "10,000 messages, just delivered", "≤ 0.1 ms").await?;
+        ground::fill(&store, LARGE, 1_000_000).await?;
+        Ok::<_, Fault>(())
+    })?;
+    // After a start in good order all is in the index.
+    ground::runtime()?.block_on(async {
+        let store = ground::log(folder.path(), &settings)?;
+        // First, while there is no memory that others have given back.
+        kept(&store, SMALL, 20_000, "100 messages", "≤ 16 KiB").await?;
+        opened(&store, SMALL, 2000, "100 messages", "").await?;
+        opened(&store, MIDDLE, 200, "10,000 messages", "≤ 0.1 ms").await?;
+        let (first, _) = open(&store, LARGE).await?;
+        row("1,000,000 messages, the first time after a start", &milliseconds(first), "");
+        opened(&store, LARGE, 15, "1,000,000 messages", "≤ 25 ms").await?;
+        kept(&store, LARGE, 8, "1,000,000 messages", "≤ 64 MiB").await?;
+        updated(&store).await
+    })
+}
+
+async fn open(
+    store: &LogStore,
+    maildrop: MaildropId,
+) -> Result<(Duration, Box<dyn Maildrop>), Fault> {
+    let begun = Instant::now();
+    let snapshot = store.open(maildrop, View::default()).await?;
+    Ok((begun.elapsed(), snapshot))
+}
+
+async fn opened(
+    store: &LogStore,
+    maildrop: MaildropId,
+    times: usize,
+    name: &str,
+    goal: &str,
+) -> Result<(), Fault> {
+    let mut taken = Vec::with_capacity(times);
+    for _ in 0..times {
+        taken.push(open(store, maildrop).await?.0);
+    }
+    row(name, &milliseconds(median(taken)), goal);
+    Ok(())
+}
+
+async fn kept(
+    store: &LogStore,
+    maildrop: MaildropId,
+    sessions: usize,
+    name: &str,
+    goal: &str,
+) -> Result<(), Fault> {
+    let before = ground::memory()?;
+    let mut open = Vec::with_capacity(sessions);
+    for _ in 0..sessions {
+        open.push(store.open(maildrop, View::default()).await?);
+    }
+    let octets = ground::memory()?.saturating_sub(before);
+    let each = float(octets) / float(sessions as u64) / 1024.0;
+    row(&format!("memory of a session with {name}"), &format!("{each:.1} KiB"), goal);
+    drop(open);
+    Ok(())
+}
+
+async fn updated(store: &LogStore) -> Result<(), Fault> {
+    let mut taken = Vec::new();
+    for _ in 0..5 {
+        let mut snapshot = store.open(MIDDLE, View::default()).await?;
+        let all: Vec<MessageNumber> = snapshot.listing().iter().map(|entry| entry.number).collect();
+        let begun = Instant::now();
+        let removed = snapshot.commit(&all).await?;
+        taken.push(begun.elapsed());
+        if removed.messages != 10_000 {
+            return Err(format!("{} messages were removed", removed.messages).into());
+        }
+        drop(snapshot);
+        ground::fill(store, MIDDLE, 10_000).await?;
+    }
+    row("UPDATE of 10,000 deletions", &milliseconds(median(taken)), "≤ 100 ms");
+    Ok(())
+}
