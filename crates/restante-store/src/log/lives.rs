@@ -1,15 +1,20 @@
 //! Random lives of a store against a plain model: deliveries, removals, restarts of every kind.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::{Arc, RwLock};
 
 use mail_wire::MaildropId;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
+use crate::custody::{Happened, Note, Noted};
+use crate::disk::Disk;
 use crate::log::settings::Settings;
 use crate::log::store::LogStore;
 use crate::log::trial::{
-    closed, contents, deliver, image, open, prefix, read_all, remove, small, text, without_index,
+    closed, contents, deliver, image, open_with, prefix, read_all, remove, small, text,
+    without_index,
 };
 use crate::maildir::scratch::quick;
 use crate::store::{Maildrop, Store};
@@ -23,6 +28,8 @@ enum Act {
     Remove(u64, u16),
     RemoveAll(u64),
     Compact,
+    /// A session tells that it has seen a maildrop.
+    Note(u64),
     /// A session begins, and stays until the next restart.
     Open(u64),
     /// The store is closed and opened again.
@@ -42,6 +49,7 @@ fn act() -> impl Strategy<Value = Act> {
         5 => (maildrop.clone(), any::<u16>()).prop_map(|(from, which)| Act::Remove(from, which)),
         1 => maildrop.clone().prop_map(Act::RemoveAll),
         2 => Just(Act::Compact),
+        2 => maildrop.clone().prop_map(Act::Note),
         2 => maildrop.prop_map(Act::Open),
         1 => Just(Act::Restart),
         2 => Just(Act::Kill),
@@ -50,21 +58,39 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 fn settings() -> impl Strategy<Value = Settings> {
-    (1_u16..3, prop_oneof![Just(2048_u64), Just(128 << 10)], 1_usize..12).prop_map(
-        |(shards, segment_octets, checkpoint_messages)| Settings {
+    (1_u16..3, prop_oneof![Just(2048_u64), Just(128 << 10)], 1_usize..12, any::<bool>()).prop_map(
+        |(shards, segment_octets, checkpoint_messages, compacts_by_itself)| Settings {
             shards,
             segment_octets,
             checkpoint_messages,
+            compacts_by_itself,
             big_octets_min: 2000,
             ..small()
         },
     )
 }
 
+fn open_behind(gate: &Arc<RwLock<()>>, root: &Path, settings: &Settings) -> LogStore {
+    let gate = Arc::clone(gate);
+    let disk = Disk::behind(Arc::new(move |_| {
+        drop(gate.read().unwrap());
+        Ok(())
+    }));
+    open_with(&disk, root, settings).unwrap()
+}
+
 type Contents = Vec<(String, String)>;
 
 /// A session, and what it saw when it began.
 type Session = (Box<dyn Maildrop>, Contents);
+
+/// What the journal of a maildrop tells.
+#[derive(Debug, Default)]
+struct Told {
+    accepted: BTreeSet<String>,
+    destroyed: BTreeSet<String>,
+    noted: BTreeSet<u64>,
+}
 
 struct Life {
     settings: Settings,
@@ -75,6 +101,12 @@ struct Life {
     /// All unique-ids that were ever given out.
     given: Vec<String>,
     delivered: usize,
+    /// What the journal must tell: of each maildrop the unique-ids, and the numbers of notes.
+    accepted: BTreeMap<u64, BTreeSet<String>>,
+    noted: BTreeMap<u64, BTreeSet<u64>>,
+    notes: u64,
+    /// Held, no call to the disk begins.
+    gate: Arc<RwLock<()>>,
 }
 
 impl Life {
@@ -99,6 +131,13 @@ impl Life {
                 self.model.remove(&from);
             }
             Act::Compact => drop(self.store().compact().await.unwrap()),
+            Act::Note(of) => {
+                self.notes += 1;
+                let what = Noted::Listed { messages: self.notes };
+                let note = Note { message: None, credential: 0, peer: None, what };
+                self.store().write_down(MaildropId::new(of), &note);
+                self.noted.entry(of).or_default().insert(self.notes);
+            }
             Act::Open(of) => {
                 let snapshot =
                     self.store().open(MaildropId::new(of), View::default()).await.unwrap();
@@ -108,28 +147,64 @@ impl Life {
                 self.sessions.clear();
                 self.store = None;
                 closed(self.folder.path());
-                self.store = Some(open(self.folder.path(), &self.settings).unwrap());
+                self.store = Some(open_behind(&self.gate, self.folder.path(), &self.settings));
             }
-            Act::Kill => self.kill(),
+            Act::Kill => {
+                self.kill();
+                self.lose_notes().await;
+            }
             Act::KillWithoutIndex => {
-                let killed = image(self.folder.path());
+                let killed = self.image();
                 self.sessions.clear();
                 self.store = None;
                 self.folder = killed;
                 without_index(self.folder.path());
-                self.store = Some(open(self.folder.path(), &self.settings).unwrap());
+                self.store = Some(open_behind(&self.gate, self.folder.path(), &self.settings));
+                self.lose_notes().await;
             }
         }
     }
 
-    /// The writers are still, as nobody waits for an answer; only an index may be under way,
-    /// as it may be when a process is killed.
+    /// What is on the disk at one moment. Room may be given back just then, or an index be under
+    /// way.
+    fn image(&self) -> TempDir {
+        let _still = self.gate.write().unwrap();
+        image(self.folder.path())
+    }
+
     fn kill(&mut self) {
-        let killed = image(self.folder.path());
+        let killed = self.image();
         self.sessions.clear();
         self.store = None;
         self.folder = killed;
-        self.store = Some(open(self.folder.path(), &self.settings).unwrap());
+        self.store = Some(open_behind(&self.gate, self.folder.path(), &self.settings));
+    }
+
+    /// The last ones may be lost in a crash, none in part, and never others.
+    async fn lose_notes(&mut self) {
+        for maildrop in 0..3 {
+            let told = self.told(maildrop).await.noted;
+            let before = self.noted.entry(maildrop).or_default();
+            assert!(told.is_subset(before), "{told:?} of {before:?}");
+            *before = told;
+        }
+    }
+
+    async fn told(&self, maildrop: u64) -> Told {
+        let entries = self.store().told(MaildropId::new(maildrop), None).await.unwrap();
+        assert!(entries.is_sorted_by_key(|entry| entry.at), "{entries:?}");
+        let mut told = Told::default();
+        for entry in entries {
+            let uidl = entry.uidl.map(|uidl| uidl.to_string()).unwrap_or_default();
+            let is_new = match entry.what {
+                Happened::Accepted { .. } => told.accepted.insert(uidl),
+                Happened::Destroyed { .. } => told.destroyed.insert(uidl),
+                Happened::Noted(Noted::Listed { messages }) => told.noted.insert(messages),
+                other => panic!("{other:?}"),
+            };
+            assert!(is_new, "told twice");
+        }
+        told
     }
 
     async fn deliver(&mut self, to: &[u64], length: usize) {
@@ -146,6 +221,7 @@ impl Life {
         for (uidl, maildrop) in stored {
             let whole = prefix(maildrop) + &text;
             self.model.entry(maildrop.get()).or_default().push((uidl.clone(), whole));
+            self.accepted.entry(maildrop.get()).or_default().insert(uidl.clone());
             self.given.push(uidl);
         }
     }
@@ -155,6 +231,13 @@ impl Life {
             let found = contents(self.store(), MaildropId::new(maildrop)).await.unwrap();
             let expected = self.model.get(&maildrop).cloned().unwrap_or_default();
             assert!(found == expected, "{maildrop}: {} of {}", found.len(), expected.len());
+            // rulings 17: the journal tells of all, also of what is gone.
+            let told = self.told(maildrop).await;
+            assert_eq!(told.accepted, self.accepted.get(&maildrop).cloned().unwrap_or_default());
+            let there: BTreeSet<String> = found.into_iter().map(|(uidl, _)| uidl).collect();
+            let gone: BTreeSet<String> = told.accepted.difference(&there).cloned().collect();
+            assert_eq!(told.destroyed, gone);
+            assert_eq!(told.noted, self.noted.get(&maildrop).cloned().unwrap_or_default());
         }
         assert_eq!(self.store().damage(), []);
         for (snapshot, seen) in &self.sessions {
@@ -179,7 +262,8 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let folder = quick();
-            let store = Some(open(folder.path(), &settings).unwrap());
+            let gate = Arc::default();
+            let store = Some(open_behind(&gate, folder.path(), &settings));
             let mut life = Life {
                 settings,
                 folder,
@@ -188,6 +272,10 @@ proptest! {
                 sessions: Vec::new(),
                 given: Vec::new(),
                 delivered: 0,
+                accepted: BTreeMap::new(),
+                noted: BTreeMap::new(),
+                notes: 0,
+                gate,
             };
             for act in acts {
                 life.act(act).await;

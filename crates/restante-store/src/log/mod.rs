@@ -52,6 +52,8 @@ mod kills;
 mod lives;
 mod meta;
 #[cfg(test)]
+mod month;
+#[cfg(test)]
 mod named;
 mod notes;
 mod opening;
