@@ -255,6 +255,11 @@ impl Handle {
         self.context.account_changed(account_id);
     }
 
+    /// All numbers, one by one.
+    pub fn stats(&self) -> &Stats {
+        &self.context.stats
+    }
+
     /// All numbers, as OpenMetrics text.
     pub fn metrics(&self) -> String {
         self.context.stats.render()

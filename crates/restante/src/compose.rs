@@ -21,6 +21,7 @@ use restante_store::log::LogStore;
 use restante_store::maildir::MaildirStore;
 use restante_store::{Damage, Store, StoreError, Upkeep};
 
+use crate::keepable::{self, beyond_custody};
 use crate::operations::binding;
 use crate::operations::{BindMaildir, Executor};
 use crate::output::Failure;
@@ -77,6 +78,19 @@ impl Backends {
         self.stands.word().into_iter().chain(damaged).collect()
     }
 
+    /// Whether the store can keep maildrops as the accounts have it; else the server does not
+    /// start: what is announced is enforced.
+    pub(crate) async fn expect_keeping(&self) -> Result<(), Failure> {
+        if self.store.promises().custody {
+            return Ok(());
+        }
+        match beyond_custody(self.directory.as_ref()).await {
+            Ok(None) => Ok(()),
+            Ok(Some(asked)) => Err(Failure::new(asked).hint(keepable::HINT)),
+            Err(error) => Err(Failure::new(format!("the accounts cannot be looked at: {error}"))),
+        }
+    }
+
     /// Leaves the store in good order, when nobody uses it any more.
     pub(crate) fn close(&self) {
         if let Some(upkeep) = self.store.upkeep() {
@@ -131,7 +145,12 @@ pub(crate) async fn concerns(settings: &Settings) -> Result<Vec<String>, Failure
         |error: &dyn Display| Failure::new(format!("the accounts cannot be looked at: {error}"));
     let accounts =
         Accounts::open(&path, directory_settings(settings)).map_err(|error| unknown(&error))?;
-    accounts.concerns().await.map_err(|error| unknown(&error))
+    let mut concerns = accounts.concerns().await.map_err(|error| unknown(&error))?;
+    if standing(settings)?.backend == Backend::Maildir {
+        let asked = beyond_custody(&accounts).await.map_err(|error| unknown(&error))?;
+        concerns.extend(asked);
+    }
+    Ok(concerns)
 }
 
 /// What is noted as damaged in the store, a sentence each. Opens nothing, so that it may be

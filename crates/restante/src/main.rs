@@ -25,6 +25,7 @@ mod compose;
 mod export;
 mod handover;
 mod human;
+mod keepable;
 mod log_writer;
 mod logging;
 mod operations;

@@ -41,6 +41,7 @@ pub(crate) async fn start(
     bare_local_parts: bool,
 ) -> Result<Started, Failure> {
     let backends = Backends::open(settings).await?;
+    backends.expect_keeping().await?;
     for word in backends.words() {
         tracing::warn!("{word}");
     }

@@ -98,7 +98,7 @@ impl End {
     const fn left(&self) -> Left {
         match self {
             Self::Closed(Reason::Quit | Reason::UpdateFailed) => Left::Quit,
-            Self::Closed(Reason::Told | Reason::WrongAnswer) => Left::SentAway,
+            Self::Closed(Reason::Told | Reason::WrongAnswer | Reason::ListBroken) => Left::SentAway,
             Self::Closed(_) | Self::Hung | Self::Stuck(_) | Self::Cut => Left::Died,
         }
     }

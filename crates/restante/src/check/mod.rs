@@ -63,6 +63,9 @@ pub(crate) async fn accounts(document: &Document, settings: &Settings) -> Vec<Pr
     let problem_of = |concern: String| {
         let name = if concern.contains("postmaster") { "intake.postmaster" } else { "state" };
         let place = places.get(name).or_else(|| places.get("domains")).cloned();
+        if concern.ends_with("will not start") {
+            return Problem::error(concern).at(place).help(crate::keepable::HINT);
+        }
         Problem::warning(concern).at(place)
     };
     concerns.into_iter().map(problem_of).collect()
