@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    account, address, app_password, check, completions, config, deliver, maildrop, man, serve,
-    status, try_server,
+    account, address, app_password, check, completions, config, deliver, hold, maildrop, man,
+    restore, serve, status, trace, try_server,
 };
 use crate::output::{Failure, Output};
 
@@ -39,6 +39,12 @@ enum Command {
     Deliver(deliver::Args),
     /// Look at the mail that is there, and copy it out
     Maildrop(maildrop::Args),
+    /// Tell what happened to messages, as their journal has it
+    Trace(trace::Args),
+    /// Offer messages again that were held, hidden or set aside
+    Restore(restore::Args),
+    /// Look at what is kept out of the listings, and destroy what is held
+    Hold(hold::Args),
     /// Print what can be configured
     Config(config::Args),
     /// Write the man pages into a folder
@@ -72,6 +78,9 @@ impl Arguments {
             Command::Address(args) => address::run(args, output),
             Command::Deliver(args) => deliver::run(&args, output),
             Command::Maildrop(args) => maildrop::run(args, output),
+            Command::Trace(args) => trace::run(args, output),
+            Command::Restore(args) => restore::run(args, output),
+            Command::Hold(args) => hold::run(args, output),
             Command::Config(args) => config::run(&args, output),
             Command::Man(args) => man::run(&args, Self::command(), output),
             Command::Completions(args) => completions::run(&args, Self::command(), output),

@@ -62,6 +62,13 @@ pub(crate) fn day(seconds: i64) -> String {
         .unwrap_or_default()
 }
 
+/// `2026-11-25 14:02:11` in the local time zone.
+pub(crate) fn clock(seconds: i64) -> String {
+    Timestamp::from_second(seconds)
+        .map(|time| time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string())
+        .unwrap_or_default()
+}
+
 /// RFC 3339, UTC.
 pub(crate) fn iso(seconds: i64) -> String {
     Timestamp::from_second(seconds).map(|time| time.to_string()).unwrap_or_default()
@@ -79,7 +86,10 @@ fn rewrite_times(value: &mut Value) {
         Value::Object(fields) => {
             for (name, field) in fields {
                 match (name.as_str(), field.as_i64()) {
-                    ("created" | "at" | "expires" | "arrived" | "since", Some(seconds)) => {
+                    (
+                        "created" | "at" | "expires" | "arrived" | "since" | "until" | "held_until",
+                        Some(seconds),
+                    ) => {
                         *field = Value::String(iso(seconds));
                     }
                     _ => rewrite_times(field),
@@ -111,6 +121,29 @@ pub(crate) fn time_to_come(text: &str, now: &Zoned) -> Result<i64, String> {
     };
     if then <= now.timestamp() {
         return Err(format!("`{text}` is in the past"));
+    }
+    Ok(then.as_second())
+}
+
+/// A time that has been: how long ago (`2d`, `12h`), a day (`2026-11-25`: from its morning on) or
+/// an RFC 3339 time.
+pub(crate) fn time_past(text: &str, now: &Zoned) -> Result<i64, String> {
+    let wrong = || {
+        format!(
+            "`{text}` is no time that has been; write how long ago (`2d`, `12h`), a day \
+             (`2026-11-25`) or an RFC 3339 time"
+        )
+    };
+    let then = if let Ok(time) = text.parse::<Timestamp>() {
+        time
+    } else if let Ok(day) = text.parse::<jiff::civil::Date>() {
+        day.to_zoned(now.time_zone().clone()).map_err(|_| wrong())?.timestamp()
+    } else {
+        let span = text.parse::<Span>().map_err(|_| wrong())?;
+        now.checked_sub(span).map_err(|_| wrong())?.timestamp()
+    };
+    if then > now.timestamp() {
+        return Err(format!("`{text}` is still to come"));
     }
     Ok(then.as_second())
 }
@@ -170,6 +203,18 @@ mod tests {
         assert_eq!(iso_of("2027-01-31T10:00:00Z").unwrap(), "2027-01-31T10:00:00Z");
         assert!(iso_of("2020-01-01").unwrap_err().contains("past"));
         assert!(iso_of("soon").unwrap_err().contains("90d"));
+    }
+
+    #[test]
+    fn a_time_that_has_been_has_three_spellings() {
+        let noon: Timestamp = "2026-11-25T12:00:00Z".parse().unwrap();
+        let now = noon.to_zoned(TimeZone::UTC);
+        let iso_of = |text| time_past(text, &now).map(iso);
+        assert_eq!(iso_of("2d").unwrap(), "2026-11-23T12:00:00Z");
+        assert_eq!(iso_of("2026-11-25").unwrap(), "2026-11-25T00:00:00Z");
+        assert_eq!(iso_of("2026-11-01T10:00:00Z").unwrap(), "2026-11-01T10:00:00Z");
+        assert!(iso_of("2027-01-01").unwrap_err().contains("to come"));
+        assert!(iso_of("lately").unwrap_err().contains("12h"));
     }
 
     #[test]

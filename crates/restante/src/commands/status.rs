@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::commands::reaching::running;
 use crate::human;
-use crate::operations::answer::Status;
+use crate::operations::answer::{CustodyNumbers, Status};
 use crate::operations::reach::Reach;
 use crate::operations::request::Request;
 use crate::output::{Failure, Output, Table};
@@ -73,6 +73,7 @@ fn tell(status: &Status, sessions: &[Value], output: Output) -> Result<(), Failu
         output
             .line("maildrops near that cannot be opened until `restante store repair` was run")?;
     }
+    custody(status.custody, output)?;
     output.line(human::count(u64::try_from(sessions.len()).unwrap_or(u64::MAX), "session"))?;
     let mut table = Table::new(["SESSION", "SERVICE", "PEER", "ACCOUNT", "SINCE", "DOES"]);
     for session in sessions {
@@ -81,6 +82,27 @@ fn tell(status: &Status, sessions: &[Value], output: Output) -> Result<(), Failu
         );
     }
     Ok(output.table(&table)?)
+}
+
+/// What became of messages since the start, where anything did.
+fn custody(numbers: CustodyNumbers, output: Output) -> Result<(), Failure> {
+    let told = [
+        (numbers.leased, "with workers"),
+        (numbers.offered_again, "offered again"),
+        (numbers.set_aside, "set aside"),
+        (numbers.suspected, "suspected"),
+        (numbers.expired, "expired"),
+    ];
+    let told = told.into_iter().filter(|(count, _)| *count > 0);
+    let mut told: Vec<String> =
+        told.map(|(count, what)| format!("{} {what}", human::grouped(count))).collect();
+    if numbers.deaths > 0 {
+        told.push(format!("{} died at one", human::count(numbers.deaths, "session")));
+    }
+    if !told.is_empty() {
+        output.line(format_args!("messages: {}", told.join(", ")))?;
+    }
+    Ok(())
 }
 
 fn told(session: &Value, name: &str) -> String {

@@ -13,11 +13,30 @@ pub(crate) struct Status {
     pub(crate) since: i64,
     /// How many sessions are open.
     pub(crate) sessions: usize,
+    /// What became of messages since it runs, beyond fetching and deleting.
+    pub(crate) custody: CustodyNumbers,
     /// Where it listens.
     pub(crate) listeners: Vec<Listening>,
     /// What is damaged in the store and not repaired: a sentence each.
     #[serde(default)]
     pub(crate) damage: Vec<String>,
+}
+
+/// What became of messages since the server runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CustodyNumbers {
+    /// With workers now.
+    pub(crate) leased: u64,
+    /// Left unfinished by workers.
+    pub(crate) offered_again: u64,
+    /// Sessions that died at a message.
+    pub(crate) deaths: u64,
+    /// Suspected, and not set aside.
+    pub(crate) suspected: u64,
+    /// Set aside.
+    pub(crate) set_aside: u64,
+    /// Destroyed because their time was over.
+    pub(crate) expired: u64,
 }
 
 /// One listener.

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use mail_wire::MaildropId;
 use restante_directory::{AccountRecord, Manage};
 use restante_server::Handle;
+use restante_server::ledger::stats::Stats;
 use restante_store::{Store, Upkeep};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::operations::answer::{AccountRemoved, Listening, Status};
+use crate::operations::answer::{AccountRemoved, CustodyNumbers, Listening, Status};
+use crate::operations::custody::Custodies;
 use crate::operations::maildrops::Maildrops;
 use crate::operations::refusal::Refusal;
 use crate::operations::request::{AccountAdd, Name, Request};
@@ -25,6 +27,7 @@ pub(crate) struct Executor {
     manage: Arc<dyn Manage>,
     store: Arc<dyn Store>,
     maildrops: Maildrops,
+    custodies: Custodies,
     bind: Option<BindMaildir>,
     running: Option<Running>,
 }
@@ -47,7 +50,8 @@ impl Executor {
         bind: Option<BindMaildir>,
     ) -> Self {
         let maildrops = Maildrops::new(Arc::clone(&manage), Arc::clone(&store));
-        Self { manage, store, maildrops, bind, running: None }
+        let custodies = Custodies::new(Arc::clone(&manage), Arc::clone(&store));
+        Self { manage, store, maildrops, custodies, bind, running: None }
     }
 
     /// Inside a running server: sessions learn of changes, and the server can be asked how it is.
@@ -101,6 +105,14 @@ impl Executor {
                 self.maildrops.close(snapshot);
                 value(())
             }
+            Request::Trace(question) => value(self.custodies.trace(question).await?),
+            Request::HoldList(Name { name }) => value(self.custodies.withheld(name).await?),
+            Request::HoldRelease { account, uidls } => {
+                value(self.custodies.release(account, uidls).await?)
+            }
+            Request::Restore { account, uidls, as_new } => {
+                value(self.custodies.restore(account, uidls, as_new).await?)
+            }
             Request::MaildropDestroy { maildrop } => value(self.maildrops.destroy(maildrop).await?),
         }
     }
@@ -112,6 +124,7 @@ impl Executor {
             pid: std::process::id(),
             since: running.since,
             sessions: running.handle.sessions().len(),
+            custody: custody_numbers(running.handle.stats()),
             listeners: running.listeners.clone(),
             damage: self.damage(),
         })
@@ -193,6 +206,17 @@ impl Drop for Executor {
         {
             upkeep.close();
         }
+    }
+}
+
+fn custody_numbers(stats: &Stats) -> CustodyNumbers {
+    CustodyNumbers {
+        leased: stats.messages_leased.value(),
+        offered_again: stats.messages_offered_again.value(),
+        deaths: stats.sessions_died_at_messages.value(),
+        suspected: stats.messages_suspected.value(),
+        set_aside: stats.messages_set_aside.value(),
+        expired: stats.messages_expired.value(),
     }
 }
 

@@ -10,6 +10,7 @@
 pub(crate) mod answer;
 mod arrival;
 pub(crate) mod binding;
+mod custody;
 mod executor;
 mod maildrops;
 pub(crate) mod reach;
@@ -17,6 +18,7 @@ pub(crate) mod refusal;
 pub(crate) mod request;
 mod service;
 mod snapshots;
+pub(crate) mod story;
 
 pub(crate) use executor::{BindMaildir, Executor, Running};
 pub(crate) use service::ControlService;

@@ -1,5 +1,6 @@
 //! `Request`: everything that the control socket carries to the server.
 
+use crate::operations::story::Question;
 use mail_wire::Secret;
 use restante_directory::{
     AccountChange, Filter, ImportBatch, NewAccount, NewAddress, NewAppPassword,
@@ -94,6 +95,28 @@ pub(crate) enum Request {
     MaildropClose {
         /// Which.
         snapshot: u64,
+    },
+    /// What happened in a maildrop. Answer: [`Story`](super::story::Story).
+    Trace(Question),
+    /// The messages that are not listed for everyone. Answer: a list of
+    /// [`Withheld`](super::story::Withheld).
+    HoldList(Name),
+    /// Destroys what is held. Answer: how many messages.
+    HoldRelease {
+        /// Whose.
+        account: String,
+        /// Which; null: all.
+        uidls: Option<Vec<String>>,
+    },
+    /// Offers withheld messages again. Answer: a list of
+    /// [`Restored`](super::story::Restored).
+    Restore {
+        /// Whose.
+        account: String,
+        /// Which.
+        uidls: Vec<String>,
+        /// Under new unique-ids.
+        as_new: bool,
     },
     /// Destroys what a removed account left. Answer: null.
     MaildropDestroy {
