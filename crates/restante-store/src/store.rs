@@ -79,6 +79,17 @@ pub struct Usage {
     pub octets: u64,
 }
 
+impl Usage {
+    /// The same with one more message of so many octets.
+    #[must_use]
+    pub const fn plus(self, octets: u64) -> Self {
+        Self {
+            messages: self.messages.saturating_add(1),
+            octets: self.octets.saturating_add(octets),
+        }
+    }
+}
+
 /// What a delivery begins with.
 #[derive(Clone, Debug)]
 pub struct Incoming {

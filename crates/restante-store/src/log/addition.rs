@@ -1,10 +1,10 @@
 //! A message on its way into the log of one shard.
 
 use bytes::Bytes;
-use mail_wire::MaildropId;
+use mail_wire::{MaildropId, Quota};
 
 use crate::error::StoreError;
-use crate::log::meta::{RecipientRow, Recipients};
+use crate::log::meta::{Destroyed, RecipientRow, Recipients};
 use crate::log::provenance::{self, Known};
 use crate::log::record::{FLAG_UTF8, Head, Kind};
 use crate::store::{Provenance, Recipient};
@@ -34,10 +34,24 @@ pub(crate) struct Addition {
     pub(crate) head: Head,
     pub(crate) meta: Recipients,
     pub(crate) body: Bytes,
-    /// The ids it was given last.
+    /// The ids it was given last; 0 for a recipient who has no room for it.
     pub(crate) ids: Vec<u64>,
-    /// Whose it is.
-    pub(crate) maildrops: Vec<MaildropId>,
+    /// What it adds, in the order of the recipients.
+    pub(crate) shares: Vec<Share>,
+    /// What is gone when it is there: of the same maildrop.
+    pub(crate) replaces: Option<Destroyed>,
+}
+
+/// A copy for one recipient.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Share {
+    pub(crate) maildrop: MaildropId,
+    /// As LIST will say it.
+    pub(crate) octets: u64,
+    /// What the maildrop may hold.
+    pub(crate) quota: Quota,
+    /// There was no room for it.
+    pub(crate) is_refused: bool,
 }
 
 impl Addition {
@@ -76,12 +90,19 @@ impl Addition {
             meta_crc: 0,
             body_crc: content.crc,
         };
-        let maildrops = recipients.iter().map(|recipient| recipient.maildrop).collect();
-        Ok(Self { head, meta, body: content.wire.clone(), ids: Vec::new(), maildrops })
+        let share = |recipient: &&Recipient| Share {
+            maildrop: recipient.maildrop,
+            octets: content.octets.saturating_add(recipient.prefix.len() as u64),
+            quota: recipient.quota,
+            is_refused: false,
+        };
+        let (body, shares) = (content.wire.clone(), recipients.iter().map(share).collect());
+        Ok(Self { head, meta, body, ids: Vec::new(), shares, replaces: None })
     }
 
-    /// How many octets the record has.
+    /// How many octets its records have.
     pub(crate) fn size(&self) -> u64 {
-        self.head.size()
+        let replaced = self.replaces.as_ref().map_or(0, Destroyed::size);
+        self.head.size().saturating_add(replaced)
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::log::entry::{BIG, Entry, NAMED, UTF8};
 use crate::log::event;
+use crate::log::mark::Mark;
 use crate::log::meta::{Destroyed, epoch, message};
 use crate::log::overlay::Overlay;
 use crate::log::record::{FLAG_UTF8, Head, Kind, is_optional};
@@ -34,6 +35,15 @@ pub(crate) fn apply(overlay: &mut Overlay, head: &Head, meta: &[u8]) -> Applied 
             }
             None => Applied::Senseless,
         },
+        Some(Kind::Mark) => match Mark::decode(meta) {
+            Some(mark) => {
+                overlay.concerns(head.segment, mark.maildrop, head.place);
+                overlay.wrote_journal(head.segment, head.size(), head.time);
+                overlay.mark(&mark);
+                Applied::Done
+            }
+            None => Applied::Senseless,
+        },
         Some(Kind::Epoch) => epoch(meta).map_or(Applied::Senseless, Applied::Epoch),
         Some(Kind::Event) => {
             let mut newest = head.time;
@@ -50,11 +60,19 @@ pub(crate) fn apply(overlay: &mut Overlay, head: &Head, meta: &[u8]) -> Applied 
     }
 }
 
+/// A day in milliseconds.
+const DAY_MILLIS: u64 = 86_400_000;
+
 fn add(overlay: &mut Overlay, head: &Head, meta: &[u8]) -> Applied {
     let Some(message) = message(head, meta) else { return Applied::Senseless };
     let utf8 = if head.flags & FLAG_UTF8 == 0 { 0 } else { UTF8 };
     let big = if message.file_id.is_none() { 0 } else { BIG };
+    let day = u16::try_from(head.time / DAY_MILLIS).unwrap_or(u16::MAX);
     for (recipient, row) in (0_u32..).zip(&message.rows) {
+        // Refused when the others were written.
+        if row.id == 0 {
+            continue;
+        }
         let named = if row.uidl.is_empty() { 0 } else { NAMED };
         let entry = Entry {
             id: row.id,
@@ -63,6 +81,7 @@ fn add(overlay: &mut Overlay, head: &Head, meta: &[u8]) -> Applied {
             place: head.place,
             recipient,
             flags: utf8 | big | named,
+            day,
         };
         overlay.concerns(head.segment, row.maildrop, head.place);
         overlay.wrote_message(head.segment, entry.in_segment());

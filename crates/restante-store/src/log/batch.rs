@@ -46,7 +46,12 @@ impl Batch {
 
     /// One more record, without a body.
     pub(crate) fn push_plain(&mut self, kind: Kind, meta: &[u8]) -> Option<()> {
-        let head = Head::plain(kind, self.time);
+        self.push_flagged(kind, 0, meta)
+    }
+
+    /// The same with these flags.
+    pub(crate) fn push_flagged(&mut self, kind: Kind, flags: u8, meta: &[u8]) -> Option<()> {
+        let head = Head { flags, ..Head::plain(kind, self.time) };
         self.push(&head, meta, &[])
     }
 

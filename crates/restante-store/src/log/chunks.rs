@@ -58,6 +58,12 @@ impl<'a, 't> Chunks<'a, 't> {
         Ok(Some(chunk.entries.remove(place)))
     }
 
+    /// Whether an entry is there.
+    pub(crate) fn has(&mut self, id: u64) -> Result<bool, Error> {
+        let chunk = self.at(id)?;
+        Ok(chunk.entries.binary_search_by_key(&id, |entry| entry.id).is_ok())
+    }
+
     /// Writes what is left to be written.
     pub(crate) fn finish(mut self) -> Result<(), Error> {
         self.write()

@@ -11,9 +11,10 @@ use crate::log::disk::read_exact_at;
 use crate::log::event::{self, ACCEPTED, AcceptedOnce, DESTROYED, Event};
 use crate::log::extensions::Extensions;
 use crate::log::header::HEADER_OCTETS;
+use crate::log::mark::Mark;
 use crate::log::meta::{Destroyed, Message, RecipientRow, Recipients, message};
 use crate::log::provenance::{alone, carried};
-use crate::log::record::{FLAG_BIG, Head, Kind, is_optional};
+use crate::log::record::{FLAG_BIG, FLAG_CONTINUES, Head, Kind, is_optional};
 use crate::log::scan::{Record, Scan};
 use crate::log::shard::Shard;
 use crate::log::tail::Tail;
@@ -126,6 +127,10 @@ impl Keeping<'_> {
                 }
                 Ok(())
             }
+            Some(Kind::Mark) => {
+                let mark = Mark::decode(meta).ok_or_else(damaged)?;
+                self.keep_mark(head, mark)
+            }
             Some(Kind::Epoch | Kind::Seal) => Ok(()),
             None if is_optional(head.kind) => {
                 let body = body(&self.scan, record)?.ok_or_else(damaged)?;
@@ -136,13 +141,32 @@ impl Keeping<'_> {
         }
     }
 
+    /// What is told of it is kept with the journal; what counts of it for as long as it does.
+    fn keep_mark(&mut self, head: &Head, mut mark: Mark) -> Result<(), StoreError> {
+        if head.time < self.shard.keep_from() {
+            let spots: Vec<_> = mark.spots().collect();
+            let said = self.shard.said(mark.maildrop, &spots)?;
+            let stamp = mark.said.stamp;
+            let current = mark.ids.iter().zip(said).filter(|(_, said)| said.stamp == stamp);
+            mark.ids = current.map(|(id, _)| *id).collect();
+        }
+        if mark.ids.is_empty() {
+            return Ok(());
+        }
+        let too_large = || StoreError::TooLarge { octets_max: u64::from(u32::MAX) };
+        let meta = mark.encode().ok_or_else(too_large)?;
+        self.push(Kept { head: *head, meta, body: Vec::new() });
+        Ok(())
+    }
+
     fn keep_message(&mut self, record: &Record) -> Result<(), StoreError> {
         let Record { at, head, meta } = record;
         let (segment, at) = (self.scan.number, *at);
         let damaged = || damaged(segment, at);
         let Message { file_id, rows, extensions, .. } = message(head, meta).ok_or_else(damaged)?;
         let (mut live, mut numbers) = (Vec::with_capacity(rows.len()), Vec::new());
-        for (number, row) in rows.iter().enumerate() {
+        // Id 0: it was refused when the others were written.
+        for (number, row) in rows.iter().enumerate().filter(|(_, row)| row.id != 0) {
             match self.fate(head, row)? {
                 Fate::Here => {
                     live.push(*row);
@@ -261,8 +285,10 @@ fn body(scan: &Scan<'_>, record: &Record) -> Result<Option<Vec<u8>>, StoreError>
 fn write(shard: &Shard, tail: &mut Tail, kept: &[Kept], size: u64) -> Result<(), StoreError> {
     let mut batch = tail.batch(size)?;
     for Kept { head, meta, body } in kept {
+        // What it was in a group with is there, or was carried on too.
+        let head = Head { flags: head.flags & !FLAG_CONTINUES, ..*head };
         batch
-            .push(head, meta, body)
+            .push(&head, meta, body)
             .ok_or(StoreError::TooLarge { octets_max: u64::from(u32::MAX) })?;
     }
     tail.write(&batch)?;

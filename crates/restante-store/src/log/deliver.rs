@@ -7,10 +7,13 @@ use std::sync::Arc;
 use mail_wire::{MessageId, Octets};
 use tokio::sync::oneshot;
 
+use crate::custody::Cause;
 use crate::error::StoreError;
+use crate::log::actor::Actor;
 use crate::log::addition::Addition;
 use crate::log::front::Front;
 use crate::log::intake::{BigFile, Intake};
+use crate::log::meta::Destroyed;
 use crate::log::queue::Job;
 use crate::log::shard::Shard;
 use crate::pending::Pending;
@@ -27,6 +30,8 @@ pub(crate) struct OnItsWay {
     utf8: bool,
     provenance: Provenance,
     intake: Intake,
+    /// The message of the first recipient that is gone when this one is there.
+    replaces: Option<u64>,
 }
 
 impl OnItsWay {
@@ -43,11 +48,25 @@ impl OnItsWay {
             shards.first().map_or(usize::MAX, |shard| shard.settings.big_octets_min);
         let intake = Intake::new(form, big_octets_min);
         let by_shard = by_shard.into_values().collect();
-        Ok(Self { front, recipients, shards, shares: by_shard, utf8, provenance, intake })
+        Ok(Self {
+            front,
+            recipients,
+            shards,
+            shares: by_shard,
+            utf8,
+            provenance,
+            intake,
+            replaces: None,
+        })
+    }
+
+    /// With the commit this message of the same maildrop is gone, or nothing happens at all.
+    pub(crate) fn in_place_of(self, message: u64) -> Self {
+        Self { replaces: Some(message), ..self }
     }
 
     async fn into_log(self) -> Result<Vec<Result<Stored, StoreError>>, StoreError> {
-        let Self { front, recipients, shards, shares, utf8, provenance, intake } = self;
+        let Self { front, recipients, shards, shares, utf8, provenance, intake, replaces } = self;
         let time = shards.first().map_or(0, |shard| shard.time());
         let (content, files) = if intake.is_long() {
             let shards = shards.clone();
@@ -72,7 +91,12 @@ impl OnItsWay {
             let owners: Vec<&Recipient> =
                 share.iter().filter_map(|place| recipients.get(*place)).collect();
             let made = Addition::new(&content, &owners, &provenance, file_id);
-            let queued = made.and_then(|addition| {
+            let queued = made.and_then(|mut addition| {
+                // Where it stands is looked up by the writer.
+                addition.replaces = replaces.zip(owners.first()).map(|(id, owner)| {
+                    let destroyed = Destroyed::new(owner.maildrop.get(), vec![(id, 0)]);
+                    destroyed.by(&Actor::nobody(Cause::Renewed))
+                });
                 let (answer, answered) = oneshot::channel();
                 // From here on a record may name the file.
                 file.into_iter().for_each(BigFile::keep);
@@ -95,11 +119,18 @@ impl OnItsWay {
                     continue;
                 };
                 *outcome = match &ids {
-                    Ok(ids) => ids.get(nth).ok_or(StoreError::Unavailable).map(|id| Stored {
-                        id: MessageId::new(*id),
-                        uidl: shard.tag.uidl(*id),
-                        octets: Octets::new(content.octets).plus_len(recipient.prefix.len()),
-                    }),
+                    Ok(ids) => match ids.get(nth) {
+                        None => Err(StoreError::Unavailable),
+                        Some(0) => Err(StoreError::Full {
+                            detail: format!("maildrop {}: its quota", recipient.maildrop),
+                            quota: true,
+                        }),
+                        Some(id) => Ok(Stored {
+                            id: MessageId::new(*id),
+                            uidl: shard.tag.uidl(*id),
+                            octets: Octets::new(content.octets).plus_len(recipient.prefix.len()),
+                        }),
+                    },
                     Err(fault) => Err(fault.again()),
                 };
             }

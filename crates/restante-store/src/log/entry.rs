@@ -26,6 +26,8 @@ pub(crate) struct Entry {
     /// Which recipient of the record it is.
     pub(crate) recipient: u32,
     pub(crate) flags: u8,
+    /// When it was accepted, days since 1970; 0 if only its record says so.
+    pub(crate) day: u16,
 }
 
 impl Entry {
@@ -36,7 +38,9 @@ impl Entry {
         for number in [self.segment, self.place, self.recipient] {
             octets.extend_from_slice(&number.to_le_bytes());
         }
-        octets.extend_from_slice(&[self.flags, 0, 0, 0]);
+        octets.push(self.flags);
+        octets.extend_from_slice(&self.day.to_le_bytes());
+        octets.push(0);
     }
 
     /// The entries in these octets. What is left over at the end is none.
@@ -59,6 +63,7 @@ impl Entry {
             place: fields.u32()?,
             recipient: fields.u32()?,
             flags: fields.u8()?,
+            day: fields.u16()?,
         })
     }
 }
@@ -70,11 +75,12 @@ mod tests {
     // FORMAT.md, Index
     #[test]
     fn an_entry_is_as_the_format_says() {
-        let entry = Entry { id: 1, octets: 2, segment: 3, place: 4, recipient: 5, flags: 6 };
+        let entry =
+            Entry { id: 1, octets: 2, segment: 3, place: 4, recipient: 5, flags: 6, day: 7 };
         let mut octets = Vec::new();
         entry.encode(&mut octets);
         assert_eq!(octets.len(), ENTRY_OCTETS);
-        for (at, value) in [(0, 1), (8, 2), (16, 3), (20, 4), (24, 5), (28, 6)] {
+        for (at, value) in [(0, 1), (8, 2), (16, 3), (20, 4), (24, 5), (28, 6), (29, 7)] {
             assert_eq!(octets[at], value, "{at}");
         }
         entry.encode(&mut octets);

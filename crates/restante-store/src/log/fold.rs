@@ -6,6 +6,7 @@ use redb::{Error, ReadableTable, Table, WriteTransaction};
 
 use crate::log::chunks::Chunks;
 use crate::log::entry::{BIG as IN_FILE, Entry};
+use crate::log::marks::Marks;
 use crate::log::overlay::{Change, Overlay};
 use crate::log::tables::{BIG, CHUNK, JOURNAL, SEGMENT, SOURCE, SUM, UIDL};
 
@@ -43,6 +44,7 @@ pub(crate) fn fold(
                 after => drop(sums.insert(maildrop, after)?),
             }
         }
+        fold_marks(transaction, &mut table, changes)?;
     }
     let mut segments = transaction.open_table(SEGMENT)?;
     for (number, live) in &tally.segments {
@@ -76,6 +78,34 @@ pub(crate) fn fold(
     }
     let files = fold_files(transaction, changes, tally)?;
     Ok(Folded { files })
+}
+
+/// What was said of messages is kept for those that are there by now.
+fn fold_marks(
+    transaction: &WriteTransaction,
+    chunks: &mut Table<'_, (u64, u64), &'static [u8]>,
+    changes: &Overlay,
+) -> Result<(), Error> {
+    let mut marks = Marks::open(transaction)?;
+    for (maildrop, changes) in changes.maildrops() {
+        let gone = changes.iter().filter(|(_, change)| **change == Change::Destroyed);
+        marks.forget(maildrop, gone.map(|(id, _)| *id))?;
+    }
+    for (maildrop, said) in changes.marks() {
+        let here = changes.changes_of(maildrop);
+        let mut chunks = Chunks::new(chunks, maildrop);
+        for (spot, said) in said {
+            let is_there = match here.and_then(|here| here.get(&spot.id)) {
+                Some(Change::Added(..)) => true,
+                Some(Change::Destroyed) => false,
+                None => chunks.has(spot.id)?,
+            };
+            if is_there {
+                marks.put(maildrop, *spot, *said)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Counts for how many messages each file is, and answers with those that are for none.

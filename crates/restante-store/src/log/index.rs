@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use redb::{Builder, Database, ReadableDatabase, ReadableTable, TableError};
+use redb::{Builder, Database, ReadTransaction, ReadableDatabase, ReadableTable, TableError};
 
 use crate::disk::Existence;
 use crate::error::StoreError;
@@ -14,10 +14,13 @@ use crate::log::disk::Disk;
 use crate::log::entry::Entry;
 use crate::log::fill::Fill;
 use crate::log::fold::{self, Folded};
+use crate::log::mark::{Said, Spot};
+use crate::log::marks;
 use crate::log::overlay::{Change, Overlay, changed};
 use crate::log::position::Position;
 use crate::log::tables::{BIG, CHUNK, JOURNAL, META, SEGMENT, SOURCE, UIDL, VERSION};
 use crate::log::walk::{Sink, walk};
+use crate::log::withheld::Shown;
 
 /// The index of one shard.
 #[derive(Debug)]
@@ -73,40 +76,104 @@ impl Index {
         maildrop: u64,
         overlay: &RwLock<Overlay>,
     ) -> Result<Vec<Entry>, StoreError> {
-        self.with(|database| {
-            let (transaction, changes) = {
-                // Both at one moment: what is taken out of the one is in the other.
-                let overlay = overlay.read().unwrap_or_else(PoisonError::into_inner);
-                (database.begin_read().map_err(failed)?, overlay.changes_of(maildrop).cloned())
-            };
-            let mut entries = Vec::new();
-            if let Some(table) = there(transaction.open_table(CHUNK))? {
-                for row in table.range((maildrop, 0)..=(maildrop, u64::MAX)).map_err(failed)? {
-                    let (_, chunk) = row.map_err(failed)?;
-                    entries.extend(Entry::decode_all(chunk.value()));
-                }
-            }
-            Ok(match changes {
-                Some(changes) => changed(entries, &changes),
-                None => entries,
-            })
+        let changes = |overlay: &Overlay| overlay.changes_of(maildrop).cloned();
+        self.together(overlay, changes, |transaction, changes| {
+            entries(transaction, maildrop, changes.as_deref())
         })
     }
 
-    /// Tells what a maildrop holds, in delivery order, with what the index does not know yet.
-    pub(crate) fn walk(
+    /// Tells the same in delivery order, but for what is held or set aside, or hidden from this
+    /// credential, if one is given.
+    pub(crate) fn walk_for(
         &self,
         maildrop: u64,
+        credential: Option<u64>,
         overlay: &RwLock<Overlay>,
         sink: &mut impl Sink,
     ) -> Result<(), StoreError> {
+        let changes = |overlay: &Overlay| {
+            (overlay.changes_of(maildrop).cloned(), overlay.marks_of(maildrop).cloned())
+        };
+        self.together(overlay, changes, |transaction, (changes, said)| {
+            let changes = changes.as_deref();
+            let withheld = marks::withheld(transaction, maildrop, said.as_deref(), credential);
+            let withheld = withheld.map_err(failed)?;
+            if withheld.is_empty() {
+                return walk(transaction, maildrop, changes, sink).map_err(failed);
+            }
+            walk(transaction, maildrop, changes, &mut Shown { withheld, sink }).map_err(failed)
+        })
+    }
+
+    /// What a maildrop holds, and all that was said of its messages, or of others that are gone.
+    pub(crate) fn entries_and_marks(
+        &self,
+        maildrop: u64,
+        overlay: &RwLock<Overlay>,
+    ) -> Result<(Vec<Entry>, BTreeMap<Spot, Said>), StoreError> {
+        let changes = |overlay: &Overlay| {
+            (overlay.changes_of(maildrop).cloned(), overlay.marks_of(maildrop).cloned())
+        };
+        self.together(overlay, changes, |transaction, (changes, said)| {
+            let entries = entries(transaction, maildrop, changes.as_deref())?;
+            let said = marks::all(transaction, maildrop, said.as_deref()).map_err(failed)?;
+            Ok((entries, said))
+        })
+    }
+
+    /// What was said last at these spots.
+    pub(crate) fn said(
+        &self,
+        maildrop: u64,
+        spots: &[Spot],
+        overlay: &RwLock<Overlay>,
+    ) -> Result<Vec<Said>, StoreError> {
+        let known = |overlay: &Overlay| {
+            let marks = overlay.marks_of(maildrop);
+            let known = |spot| marks.and_then(|marks| marks.get(spot)).copied();
+            spots.iter().map(known).collect::<Vec<_>>()
+        };
+        self.together(overlay, known, |transaction, known| {
+            marks::get(transaction, maildrop, spots, known).map_err(failed)
+        })
+    }
+
+    /// The messages that are held until then, or until an earlier time, as maildrop and id;
+    /// some that are gone may be among them.
+    pub(crate) fn due(
+        &self,
+        until: u64,
+        overlay: &RwLock<Overlay>,
+    ) -> Result<BTreeSet<(u64, u64)>, StoreError> {
+        let recent = |overlay: &Overlay| marks::due_of(overlay.marks(), until);
+        self.together(overlay, recent, |transaction, mut due| {
+            due.extend(marks::due(transaction, until).map_err(failed)?);
+            Ok(due)
+        })
+    }
+
+    /// The first time at which something may be due; `None`: nothing is held.
+    pub(crate) fn first_due(&self) -> Result<Option<u64>, StoreError> {
         self.with(|database| {
-            let (transaction, changes) = {
-                // Both at one moment: what is taken out of the one is in the other.
+            let transaction = database.begin_read().map_err(failed)?;
+            marks::first_due(&transaction).map_err(failed)
+        })
+    }
+
+    /// Looks into the index and at what it does not know yet, both at one moment: what is taken
+    /// out of the one is in the other.
+    fn together<O, T>(
+        &self,
+        overlay: &RwLock<Overlay>,
+        recent: impl FnOnce(&Overlay) -> O,
+        work: impl FnOnce(&ReadTransaction, O) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.with(|database| {
+            let (transaction, recent) = {
                 let overlay = overlay.read().unwrap_or_else(PoisonError::into_inner);
-                (database.begin_read().map_err(failed)?, overlay.changes_of(maildrop).cloned())
+                (database.begin_read().map_err(failed)?, recent(&overlay))
             };
-            walk(&transaction, maildrop, changes.as_deref(), sink).map_err(failed)
+            work(&transaction, recent)
         })
     }
 
@@ -282,6 +349,25 @@ impl Index {
         self.faulty.store(false, Ordering::Release);
         Ok(())
     }
+}
+
+/// What a maildrop holds, with these changes.
+fn entries(
+    transaction: &ReadTransaction,
+    maildrop: u64,
+    changes: Option<&BTreeMap<u64, Change>>,
+) -> Result<Vec<Entry>, StoreError> {
+    let mut entries = Vec::new();
+    if let Some(table) = there(transaction.open_table(CHUNK))? {
+        for row in table.range((maildrop, 0)..=(maildrop, u64::MAX)).map_err(failed)? {
+            let (_, chunk) = row.map_err(failed)?;
+            entries.extend(Entry::decode_all(chunk.value()));
+        }
+    }
+    Ok(match changes {
+        Some(changes) => changed(entries, changes),
+        None => entries,
+    })
 }
 
 fn database(disk: &dyn Disk, path: &str, cache_octets: usize) -> Result<Database, StoreError> {

@@ -3,7 +3,7 @@
 use crate::log::actor::Actor;
 use crate::log::extensions::{ACTOR, ALL, Extensions, push};
 use crate::log::fields::Fields;
-use crate::log::record::{Head, Kind};
+use crate::log::record::{Head, Kind, aligned_record};
 
 /// For whom a message is, as a record keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,8 +22,6 @@ pub(crate) struct Recipients {
     pub(crate) octets: Vec<u8>,
     /// Where the first id stands.
     ids_at: usize,
-    /// How many there are.
-    pub(crate) count: usize,
 }
 
 const ROW_OCTETS: usize = 24;
@@ -75,7 +73,7 @@ impl Recipients {
         }
         octets.extend_from_slice(extensions);
         u32::try_from(octets.len()).ok()?;
-        Some(Self { octets, ids_at, count: rows.len() })
+        Some(Self { octets, ids_at })
     }
 
     /// Puts these ids in, as many as there are recipients.
@@ -152,6 +150,12 @@ impl Destroyed {
     pub(crate) fn by(mut self, actor: &Actor) -> Self {
         push(&mut self.extensions, ACTOR, ALL, &actor.encode());
         self
+    }
+
+    /// How many octets its record has.
+    pub(crate) fn size(&self) -> u64 {
+        let copies = self.copies.len().saturating_mul(16).saturating_add(16);
+        aligned_record(copies.saturating_add(self.extensions.len()) as u64)
     }
 
     /// The meta. `None` if there are more than a record can say.

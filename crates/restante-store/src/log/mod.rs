@@ -23,6 +23,9 @@ mod compacted;
 mod conforms;
 #[cfg(test)]
 mod crashes;
+mod custody;
+mod decide;
+mod deed;
 mod deliver;
 mod disk;
 #[cfg(test)]
@@ -42,6 +45,7 @@ mod format;
 mod front;
 mod give_back;
 mod header;
+mod holds;
 mod identity;
 mod index;
 mod intake;
@@ -50,15 +54,20 @@ mod journal;
 mod kills;
 #[cfg(test)]
 mod lives;
+mod mark;
+mod marks;
 mod meta;
 #[cfg(test)]
 mod month;
 #[cfg(test)]
 mod named;
 mod notes;
+mod noting;
 mod opening;
+mod over;
 mod overlay;
 mod position;
+mod prepare;
 mod provenance;
 mod quarantine;
 mod queue;
@@ -87,9 +96,12 @@ mod telling;
 #[cfg(test)]
 mod trial;
 mod upkeep;
+mod usages;
 mod victim;
 mod walk;
+mod withheld;
 mod writer;
+mod writing;
 
 pub use compacted::Compacted;
 pub use settings::Settings;

@@ -13,6 +13,7 @@ use crate::log::epochs::{Epochs, IdSource};
 use crate::log::format::Format;
 use crate::log::header;
 use crate::log::notes::Notes;
+use crate::log::noting::Noting;
 use crate::log::quarantine::{self, Kept, Stretch};
 use crate::log::queue::Queue;
 use crate::log::read::big_path;
@@ -21,6 +22,7 @@ use crate::log::settings::Settings;
 use crate::log::shard::Shard;
 use crate::log::snapshots::Snapshots;
 use crate::log::tail::Tail;
+use crate::log::usages::Usages;
 use crate::log::writer::Writer;
 
 /// The writers of all shards of a store, which do not run yet, and what is damaged.
@@ -132,6 +134,8 @@ fn writer(
         ids,
         queue: Queue::new(settings.queue_octets_max),
         snapshots: Snapshots::default(),
+        usages: Usages::default(),
+        noting: Noting::default(),
         moves: AtomicU64::new(0),
         arrivals: Arrivals::default(),
         doubt: doubt.filter(|_| !settings.shows_doubtful),

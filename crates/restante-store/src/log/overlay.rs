@@ -6,11 +6,14 @@ use std::sync::Arc;
 
 use crate::log::entry::Entry;
 use crate::log::fill::Written;
+use crate::log::mark::{HELD, Mark, Said, Spot};
 
 /// Changes to maildrops since the index was brought up to date.
 #[derive(Debug, Default)]
 pub(crate) struct Overlay {
     maildrops: BTreeMap<u64, Arc<BTreeMap<u64, Change>>>,
+    /// What was said of messages, whether they are there or not.
+    marks: BTreeMap<u64, Arc<BTreeMap<Spot, Said>>>,
     /// Of each record whose body has a file of its own: the file.
     bigs: BTreeMap<(u32, u32), u64>,
     /// Segments that copies were made from.
@@ -87,6 +90,42 @@ impl Overlay {
         self.changes = self.changes.saturating_add(usize::from(is_first));
     }
 
+    /// Something is remembered of messages.
+    pub(crate) fn mark(&mut self, mark: &Mark) {
+        let marks = Arc::make_mut(self.marks.entry(mark.maildrop).or_default());
+        for spot in mark.spots() {
+            match marks.entry(spot) {
+                Place::Occupied(mut place) => {
+                    let said = place.get().or(mark.said);
+                    place.insert(said);
+                }
+                Place::Vacant(place) => {
+                    place.insert(mark.said);
+                    self.changes = self.changes.saturating_add(1);
+                }
+            }
+        }
+    }
+
+    /// What was said of the messages of one maildrop.
+    pub(crate) fn marks_of(&self, maildrop: u64) -> Option<&Arc<BTreeMap<Spot, Said>>> {
+        self.marks.get(&maildrop)
+    }
+
+    /// All maildrops of whose messages something was said.
+    pub(crate) fn marks(&self) -> impl Iterator<Item = (u64, &BTreeMap<Spot, Said>)> {
+        self.marks.iter().map(|(maildrop, marks)| (*maildrop, &**marks))
+    }
+
+    /// The first time until which a message is held.
+    pub(crate) fn first_due(&self) -> Option<u64> {
+        let held = |marks: &'_ Arc<BTreeMap<Spot, Said>>| {
+            let held = marks.range(Spot::of(HELD, 0)..=Spot::of(HELD, u64::MAX));
+            held.map(|(_, said)| said.value).filter(|until| *until != 0).min()
+        };
+        self.marks.values().filter_map(held).min()
+    }
+
     /// How many changes there are.
     pub(crate) const fn changes(&self) -> usize {
         self.changes
@@ -155,7 +194,7 @@ mod tests {
     }
 
     fn entry(id: u64, place: u32) -> Entry {
-        Entry { id, octets: 1, segment: 1, place, recipient: 0, flags: 0 }
+        Entry { id, octets: 1, segment: 1, place, recipient: 0, flags: 0, day: 0 }
     }
 
     #[test]

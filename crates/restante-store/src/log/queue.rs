@@ -4,11 +4,12 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::oneshot::Sender;
+use tokio::sync::oneshot::{self, Sender};
 
 use crate::error::StoreError;
 use crate::log::addition::Addition;
 use crate::log::compacted::Compacted;
+use crate::log::deed::Deed;
 use crate::log::meta::Destroyed;
 
 /// Something to be made durable, and whom to tell.
@@ -19,6 +20,8 @@ pub(crate) enum Job {
     /// Messages of a maildrop are gone. They stood where this says when messages had been moved
     /// so often.
     Destroy(Destroyed, u64, Sender<Result<(), StoreError>>),
+    /// Something that is decided by what is there when its turn comes; the answer is a number.
+    Deed(Box<Deed>, Sender<Result<u64, StoreError>>),
     /// All messages of a maildrop are gone.
     Remove(u64, Sender<Result<(), StoreError>>),
     /// Room is to be given back: of one segment, if one is worth it.
@@ -26,14 +29,32 @@ pub(crate) enum Job {
 }
 
 impl Job {
+    /// The maildrop of whose messages it changes something.
+    pub(crate) fn touches(&self) -> Option<u64> {
+        match self {
+            Self::Add(addition, _) => addition.replaces.as_ref().map(|gone| gone.maildrop),
+            Self::Destroy(destroyed, ..) => Some(destroyed.maildrop),
+            Self::Deed(deed, _) => Some(deed.maildrop),
+            Self::Remove(maildrop, _) => Some(*maildrop),
+            Self::Compact(_) => None,
+        }
+    }
+
+    /// Whether what it does depends on what others did there before.
+    pub(crate) fn depends(&self) -> bool {
+        match self {
+            Self::Add(addition, _) => addition.replaces.is_some(),
+            Self::Deed(..) => true,
+            Self::Destroy(..) | Self::Remove(..) | Self::Compact(_) => false,
+        }
+    }
+
     /// About how much memory it has, in octets, and at least how much it adds to the log.
     pub(crate) fn size(&self) -> u64 {
         match self {
             Self::Add(addition, _) => addition.size(),
-            Self::Destroy(destroyed, ..) => {
-                let more = 96_u64.saturating_add(destroyed.extensions.len() as u64);
-                (destroyed.copies.len() as u64).saturating_mul(16).saturating_add(more)
-            }
+            Self::Destroy(destroyed, ..) => destroyed.size(),
+            Self::Deed(deed, _) => deed.size(),
             Self::Remove(..) | Self::Compact(_) => 96,
         }
     }
@@ -76,6 +97,13 @@ impl Queue {
         state.jobs.push_back(job);
         self.filled.notify_one();
         Ok(())
+    }
+
+    /// Puts a deed in, and waits until it is done.
+    pub(crate) async fn done(&self, deed: Deed) -> Result<u64, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.push(Job::Deed(Box::new(deed), answer))?;
+        answered.await.map_err(|_| StoreError::Unavailable)?
     }
 
     /// Takes what is there, as much as one write should hold, and waits if it is nothing.

@@ -15,6 +15,8 @@ pub(crate) const MAGIC: [u8; 4] = *b"RsR\xA5";
 pub(crate) const FLAG_UTF8: u8 = 1;
 /// The body of a MOVE is in a file of its own.
 pub(crate) const FLAG_BIG: u8 = 2;
+/// The record counts only together with the next one.
+pub(crate) const FLAG_CONTINUES: u8 = 4;
 
 /// What a record says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub(crate) enum Kind {
     Epoch,
     /// The segment ends here.
     Seal,
+    /// Something is remembered of messages.
+    Mark,
 }
 
 impl Kind {
@@ -46,6 +50,7 @@ impl Kind {
             5 => Self::Event,
             6 => Self::Epoch,
             7 => Self::Seal,
+            8 => Self::Mark,
             _ => return None,
         })
     }
@@ -60,6 +65,7 @@ impl Kind {
             Self::Event => 5,
             Self::Epoch => 6,
             Self::Seal => 7,
+            Self::Mark => 8,
         }
     }
 }
@@ -170,6 +176,11 @@ impl Head {
         let body = if self.is_big() { 0 } else { self.body_length };
         self.body_at().saturating_add(aligned(body))
     }
+}
+
+/// How many octets a record without a body has, with a meta of this length.
+pub(crate) const fn aligned_record(meta_length: u64) -> u64 {
+    (HEAD_OCTETS as u64).saturating_add(aligned(meta_length))
 }
 
 /// The length with its padding.

@@ -14,6 +14,7 @@ use crate::log::index::Index;
 use crate::log::overlay::Overlay;
 use crate::log::position::Position;
 use crate::log::quarantine::{self, Stretch};
+use crate::log::record::FLAG_CONTINUES;
 use crate::log::scan::{Record, Scan};
 use crate::log::segments::Segments;
 
@@ -189,18 +190,19 @@ impl<'a> Recovery<'a> {
         let Some(segment) = self.found.get(&number) else { return Ok(start) };
         let (file, limit, is_last) = (Arc::clone(&segment.file), segment.end, segment.is_last);
         let scan = Scan { file: &*file, number, seed: self.seed, end: limit };
-        let mut at = start;
+        let (mut at, mut group) = (start, Group::default());
         while at < limit {
             let record = scan.record(at)?;
             if let Some(record) = record {
                 // A body is looked at only where it may have been torn; else when it is read.
                 if !is_last || scan.body_is_right(&record)? || is_damage(&scan, at)? {
                     at = record.end();
-                    self.apply(&*file, &record)?;
+                    if group.push(record) {
+                        self.apply_all(&*file, &mut group)?;
+                    }
                     continue;
                 }
-                cut(&*file, at);
-                return Ok(at);
+                return Ok(cut(&*file, group.start(at)));
             }
             let wanted = |record: &Record| !is_last || record.batch() > at;
             match scan.find(at, wanted)? {
@@ -208,21 +210,26 @@ impl<'a> Recovery<'a> {
                     // From here on every right record counts, whatever its batch.
                     let next = scan.find(at, |_| true)?.map_or(limit, |next| next.at);
                     self.report(number, &*file, (at, next), "no record where one should be")?;
+                    // What stands before it in its group was acknowledged.
+                    self.apply_all(&*file, &mut group)?;
                     at = next;
                 }
-                None if is_last => {
-                    cut(&*file, at);
-                    return Ok(at);
-                }
+                None if is_last => return Ok(cut(&*file, group.start(at))),
                 // A segment that could not be begun: nothing was ever written to it.
-                None if scan.is_blank(at)? => return Ok(at),
+                None if scan.is_blank(at)? => return Ok(group.start(at)),
                 None => {
                     self.report(number, &*file, (at, limit), "no record where one should be")?;
                     at = limit;
                 }
             }
         }
-        Ok(limit)
+        // The rest of a group that was begun was never written.
+        let end = group.start(limit);
+        Ok(if is_last && end < limit { cut(&*file, end) } else { end })
+    }
+
+    fn apply_all(&mut self, file: &dyn DiskFile, group: &mut Group) -> Result<(), Fault> {
+        group.take().iter().try_for_each(|record| self.apply(file, record))
     }
 
     fn apply(&mut self, file: &dyn DiskFile, record: &Record) -> Result<(), Fault> {
@@ -263,6 +270,28 @@ impl<'a> Recovery<'a> {
     }
 }
 
+/// Records that count together.
+#[derive(Debug, Default)]
+struct Group(Vec<Record>);
+
+impl Group {
+    /// One more; answers whether it was the last.
+    fn push(&mut self, record: Record) -> bool {
+        let continues = record.head.flags & FLAG_CONTINUES != 0;
+        self.0.push(record);
+        !continues
+    }
+
+    /// Where it begins, or would.
+    fn start(&self, at: u64) -> u64 {
+        self.0.first().map_or(at, |first| first.at)
+    }
+
+    fn take(&mut self) -> Vec<Record> {
+        std::mem::take(&mut self.0)
+    }
+}
+
 enum Fault {
     Disk(io::Error),
     Store(StoreError),
@@ -285,10 +314,11 @@ fn is_damage(scan: &Scan<'_>, at: u64) -> io::Result<bool> {
     Ok(scan.find(at, |record| record.batch() > at)?.is_some())
 }
 
-/// Cuts a torn tail off. What is left of the segment is what was acknowledged; the next
+/// Cuts a torn tail off, and answers with the new end. What is left of the segment is what was acknowledged; the next
 /// segment's header says so too, and so it does not matter if this fails.
-fn cut(file: &dyn DiskFile, end: u64) {
+fn cut(file: &dyn DiskFile, end: u64) -> u64 {
     let _ = file.set_len(end).and_then(|()| file.sync());
+    end
 }
 
 /// The header of a segment, if it is whole.

@@ -45,7 +45,7 @@ impl Rows {
 
     fn push(&mut self, entry: &Entry, uidl: Option<&[u8]>) -> Result<(), StoreError> {
         let damaged = |detail: String| StoreError::Damaged { detail };
-        let Entry { id, octets, segment, place, recipient, flags } = *entry;
+        let Entry { id, octets, segment, place, recipient, flags, .. } = *entry;
         let (id, octets, utf8) = (MessageId::new(id), Octets::new(octets), flags & UTF8 != 0);
         let pushed = match uidl {
             None => self.listing.push_native(id, octets, utf8),

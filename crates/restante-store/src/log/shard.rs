@@ -1,5 +1,6 @@
 //! One shard, as everybody sees it: its segments, what its maildrops hold, its queue.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::UNIX_EPOCH;
@@ -9,19 +10,24 @@ use mail_wire::Uidl;
 use crate::arrivals::Arrivals;
 use crate::body::{Body, Wait};
 use crate::error::StoreError;
-use crate::log::disk::{Disk, Lock};
+use crate::log::disk::{Disk, Lock, read_exact_at};
 use crate::log::entry::{Entry, NAMED};
 use crate::log::epochs::IdSource;
 use crate::log::identity::Tag;
 use crate::log::index::Index;
+use crate::log::mark::{Said, Spot};
 use crate::log::notes::Notes;
+use crate::log::noting::Noting;
 use crate::log::overlay::Overlay;
 use crate::log::queue::Queue;
 use crate::log::read::{self, Place};
+use crate::log::record::{HEAD_OCTETS, Head, offset};
 use crate::log::segments::Segments;
 use crate::log::settings::Settings;
 use crate::log::snapshots::Snapshots;
+use crate::log::usages::{Sum, Usages};
 use crate::log::walk::Sink;
+use crate::store::Usage;
 
 /// One shard of a store.
 #[derive(Debug)]
@@ -39,6 +45,10 @@ pub(crate) struct Shard {
     pub(crate) ids: IdSource,
     pub(crate) queue: Queue,
     pub(crate) snapshots: Snapshots,
+    /// How much maildrops hold.
+    pub(crate) usages: Usages,
+    /// In which maildrops a first retrieval is to be written down.
+    pub(crate) noting: Noting,
     /// How often messages were moved: what was listed before may stand elsewhere by now.
     pub(crate) moves: AtomicU64,
     /// Who waits for mail.
@@ -87,6 +97,65 @@ impl Shard {
     /// Tells what a maildrop holds, in delivery order.
     pub(crate) fn walk(&self, maildrop: u64, sink: &mut impl Sink) -> Result<(), StoreError> {
         self.index.walk(maildrop, &self.overlay, sink)
+    }
+
+    /// The same without what is held or set aside, or hidden from this credential, if one is
+    /// given.
+    pub(crate) fn walk_for(
+        &self,
+        maildrop: u64,
+        credential: Option<u64>,
+        sink: &mut impl Sink,
+    ) -> Result<(), StoreError> {
+        self.index.walk_for(maildrop, credential, &self.overlay, sink)
+    }
+
+    /// What a maildrop holds, and all that was said of its messages, or of others that are gone.
+    pub(crate) fn entries_and_marks(
+        &self,
+        maildrop: u64,
+    ) -> Result<(Vec<Entry>, BTreeMap<Spot, Said>), StoreError> {
+        self.index.entries_and_marks(maildrop, &self.overlay)
+    }
+
+    /// What was said last at these spots.
+    pub(crate) fn said(&self, maildrop: u64, spots: &[Spot]) -> Result<Vec<Said>, StoreError> {
+        self.index.said(maildrop, spots, &self.overlay)
+    }
+
+    /// How much a maildrop holds, but for what is held or set aside.
+    pub(crate) fn usage(&self, maildrop: u64) -> Result<Usage, StoreError> {
+        match self.usages.known(maildrop) {
+            Ok(usage) => Ok(usage),
+            Err(counting) => {
+                let mut sum = Sum::default();
+                self.walk_for(maildrop, None, &mut sum)?;
+                self.usages.counted(maildrop, &counting, sum.0);
+                Ok(sum.0)
+            }
+        }
+    }
+
+    /// When the first of what is held may be over, in milliseconds since 1970.
+    pub(crate) fn first_due(&self) -> Result<Option<u64>, StoreError> {
+        let recent = {
+            let overlay = self.overlay.read().unwrap_or_else(PoisonError::into_inner);
+            overlay.first_due()
+        };
+        Ok(self.index.first_due()?.into_iter().chain(recent).min())
+    }
+
+    /// When a message was accepted, in milliseconds since 1970, as its record says.
+    pub(crate) fn accepted(&self, entry: &Entry) -> Result<u64, StoreError> {
+        let mut octets = [0; HEAD_OCTETS];
+        let file = self.segments.file(entry.segment)?;
+        read_exact_at(&*file, &mut octets, offset(entry.place))
+            .map_err(|fault| StoreError::disk("read when a message was accepted", fault))?;
+        let head = Head::decode(&octets, self.seed());
+        let head = head.filter(|head| (head.segment, head.place) == (entry.segment, entry.place));
+        head.map(|head| head.time).ok_or_else(|| StoreError::Damaged {
+            detail: format!("segment {:08x}: the head of a message is not right", entry.segment),
+        })
     }
 
     /// The unique-id of a message.

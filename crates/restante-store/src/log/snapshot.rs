@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use mail_wire::{Listing, MaildropId, MessageNumber, Octets};
+use mail_wire::{Delete, Listing, MaildropId, MessageNumber, Octets, Views};
+use tokio::sync::oneshot;
 
 use crate::body::{Body, Wait};
 use crate::custody::Cause;
 use crate::error::StoreError;
 use crate::log::actor::Actor;
+use crate::log::deed::{Act, Deed};
 use crate::log::entry::{Entry, NAMED};
 use crate::log::front::Front;
 use crate::log::meta::Destroyed;
@@ -25,8 +27,7 @@ pub(crate) struct Snapshot {
     front: Arc<Front>,
     began: Began,
     maildrop: MaildropId,
-    /// Who deletes, for the journal.
-    actor: Actor,
+    view: View,
     /// How often messages had been moved when this was first listed.
     moves: u64,
     /// What stood on the count of arrivals when it was last listed.
@@ -38,13 +39,28 @@ pub(crate) struct Snapshot {
 
 /// What is listed stays readable until this is dropped.
 #[derive(Debug)]
-struct Began {
+pub(crate) struct Began {
     shard: Arc<Shard>,
     at: u64,
+    /// The maildrop in which retrievals are written down meanwhile.
+    notes: Option<u64>,
+}
+
+impl Began {
+    /// From now on, in a shard.
+    pub(crate) fn new(shard: Arc<Shard>, notes: Option<u64>) -> Self {
+        if let Some(maildrop) = notes {
+            shard.noting.begin(maildrop);
+        }
+        Self { at: shard.snapshots.begin(), shard, notes }
+    }
 }
 
 impl Drop for Began {
     fn drop(&mut self) {
+        if let Some(maildrop) = self.notes {
+            self.shard.noting.end(maildrop);
+        }
         if self.shard.snapshots.end(self.at) {
             self.shard.queue.nudge();
         }
@@ -56,32 +72,32 @@ impl Snapshot {
     pub(crate) fn open(
         front: Arc<Front>,
         maildrop: MaildropId,
-        view: &View,
+        view: View,
     ) -> Result<Self, StoreError> {
-        let actor = Actor::of(view, Some(Cause::Deleted));
         let shard = Arc::clone(front.shard(maildrop)?);
         shard.certain()?;
-        let began = Began { at: shard.snapshots.begin(), shard };
+        let began = Began::new(shard, view.notes_retrieval.then_some(maildrop.get()));
         let shard = &began.shard;
         // Before the listing: rather looked up once too often.
         let moves = shard.moves.load(Ordering::Acquire);
         let seen = shard.arrivals.count(maildrop);
         let mut rows = Rows::new(shard.tag.naming());
-        shard.walk(maildrop.get(), &mut rows)?;
+        shard.walk_for(maildrop.get(), Some(view.credential), &mut rows)?;
         let (listing, rows) = rows.finish()?;
         let listing = Arc::new(listing);
-        Ok(Self { front, began, maildrop, actor, moves, seen, listing, rows })
+        Ok(Self { front, began, maildrop, view, moves, seen, listing, rows })
     }
 
     /// What is there now and not listed here.
     async fn unlisted(&self) -> Result<News, StoreError> {
         let (shard, maildrop) = (Arc::clone(&self.began.shard), self.maildrop.get());
+        let credential = Some(self.view.credential);
         let listing = Arc::clone(&self.listing);
         self.front
             .pool
             .run(move || {
                 let mut news = News::of(&listing);
-                shard.walk(maildrop, &mut news)?;
+                shard.walk_for(maildrop, credential, &mut news)?;
                 Ok(news)
             })
             .await?
@@ -98,7 +114,38 @@ impl Snapshot {
             place: row.place,
             recipient: row.recipient,
             flags: row.flags & !NAMED,
+            day: 0,
         })
+    }
+}
+
+impl Snapshot {
+    /// Does with these, durably, what the view says of a deletion.
+    async fn delete(&self, marked: &[Entry]) -> Result<(), StoreError> {
+        let (queue, maildrop) = (&self.began.shard.queue, self.maildrop.get());
+        let View { credential, delete, views, others, .. } = &self.view;
+        let actor = Actor::of(&self.view, Some(Cause::Deleted));
+        match (delete, views) {
+            (Delete::Ignore, Views::Shared) => Ok(()),
+            (Delete::Destroy, Views::Shared) => {
+                let copies = marked.iter().map(|entry| (entry.id, entry.segment)).collect();
+                let destroyed = Destroyed::new(maildrop, copies).by(&actor);
+                let (answer, answered) = oneshot::channel();
+                queue.push(Job::Destroy(destroyed, self.moves, answer))?;
+                answered.await.map_err(|_| StoreError::Unavailable)?
+            }
+            // What others deleted meanwhile matters: the writer decides.
+            _ => {
+                let act = Act::Delete {
+                    credential: *credential,
+                    delete: *delete,
+                    views: *views,
+                    others: others.clone(),
+                };
+                let ids = marked.iter().map(|entry| entry.id).collect();
+                queue.done(Deed::new(maildrop, ids, act).by(actor)).await.map(drop)
+            }
+        }
     }
 }
 
@@ -166,11 +213,7 @@ impl Maildrop for Snapshot {
             if marked.is_empty() {
                 return Ok(removed);
             }
-            let copies = marked.iter().map(|entry| (entry.id, entry.segment)).collect();
-            let destroyed = Destroyed::new(self.maildrop.get(), copies).by(&self.actor);
-            let (answer, answered) = tokio::sync::oneshot::channel();
-            self.began.shard.queue.push(Job::Destroy(destroyed, self.moves, answer))?;
-            answered.await.map_err(|_| StoreError::Unavailable)??;
+            self.delete(&marked).await?;
             Ok(removed)
         })
     }

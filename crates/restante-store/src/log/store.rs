@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use mail_wire::MaildropId;
 use tokio::sync::oneshot;
 
-use crate::custody::{JournalEntry, Note};
+use crate::custody::{Custody, JournalEntry, Note};
 use crate::damage::Damage;
 use crate::disk;
 use crate::error::StoreError;
@@ -32,7 +32,7 @@ use crate::view::View;
 /// A store that keeps all messages in logs of its own. FORMAT.md says how.
 #[derive(Clone, Debug)]
 pub struct LogStore {
-    front: Arc<Front>,
+    pub(crate) front: Arc<Front>,
     damage: Arc<[Damage]>,
 }
 
@@ -153,7 +153,7 @@ impl Store for LogStore {
             durable: true,
             atomic_update: true,
             shared_with_others: false,
-            custody: false,
+            custody: true,
             surrogates: false,
         }
     }
@@ -166,7 +166,7 @@ impl Store for LogStore {
         Box::pin(async move {
             let front = Arc::clone(&self.front);
             let snapshot =
-                self.front.pool.run(move || Snapshot::open(front, maildrop, &view)).await??;
+                self.front.pool.run(move || Snapshot::open(front, maildrop, view)).await??;
             Ok(Box::new(snapshot) as Box<dyn Maildrop>)
         })
     }
@@ -180,11 +180,17 @@ impl Store for LogStore {
 
     fn usage(&self, maildrop: MaildropId) -> Pending<'_, Result<Usage, StoreError>> {
         Box::pin(async move {
-            let maildrop = self.open(maildrop, View::default()).await?;
-            let listing = maildrop.listing();
-            let messages = u64::try_from(listing.len()).unwrap_or(u64::MAX);
-            Ok(Usage { messages, octets: listing.total().get() })
+            let shard = Arc::clone(self.front.shard(maildrop)?);
+            // Mostly it is known.
+            if let Some(usage) = shard.usages.peek(maildrop.get()) {
+                return Ok(usage);
+            }
+            self.front.pool.run(move || shard.usage(maildrop.get())).await?
         })
+    }
+
+    fn custody(&self) -> Option<&dyn Custody> {
+        Some(self)
     }
 
     fn upkeep(&self) -> Option<&dyn Upkeep> {

@@ -18,6 +18,11 @@ pub(crate) const JOURNAL: TableDefinition<'_, (u32, u64), u32> = TableDefinition
 pub(crate) const BIG: TableDefinition<'_, (u32, u32), (u64, u64)> = TableDefinition::new("big");
 /// Segments that copies were made from: they may hold a second copy of a message.
 pub(crate) const SOURCE: TableDefinition<'_, u32, ()> = TableDefinition::new("source");
+/// Maildrop, aspect, credential, id: stamp, value. Only of messages that are there.
+pub(crate) const MARK: TableDefinition<'_, (u64, u8, u64, u64), (u64, u64)> =
+    TableDefinition::new("mark");
+/// When, maildrop, id: it is held until then.
+pub(crate) const DUE: TableDefinition<'_, (u64, u64, u64), ()> = TableDefinition::new("due");
 /// `version`, `store`, `applied`.
 pub(crate) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 /// The version of these tables.

@@ -10,6 +10,7 @@ use crate::log::disk::read_exact_at;
 use crate::log::event::{self, ACCEPTED, AcceptedOnce, DESTROYED, Event};
 use crate::log::extensions::Extensions;
 use crate::log::identity::Tag;
+use crate::log::mark::{ASIDE, DEATHS, HELD, HIDDEN, Mark, Said, reason_of};
 use crate::log::meta::{Destroyed, RecipientRow, message};
 use crate::log::provenance::{self, MESSAGE_ID_OCTETS_MAX, MessageIdAt, Origin};
 use crate::log::record::Kind;
@@ -31,6 +32,10 @@ pub(crate) enum Same {
     Destroyed(u64),
     /// The note with this number.
     Noted(u64),
+    /// The mark of a message with this stamp.
+    Marked(u64, u64),
+    /// The message was restored at this time.
+    Restored(u64, u64),
 }
 
 /// Adds what a record tells of this maildrop.
@@ -62,6 +67,11 @@ pub(crate) fn tell(
             }
         }
         Some(Kind::Event) => tell_events(meta, maildrop, tag, told),
+        Some(Kind::Mark) => {
+            if let Some(mark) = Mark::decode(meta).filter(|mark| mark.maildrop == maildrop) {
+                tell_mark(&mark, head.time, told);
+            }
+        }
         Some(Kind::Epoch | Kind::Seal) | None => {}
     }
 }
@@ -164,6 +174,38 @@ fn gone(id: u64, at: u64, actor: Option<Actor>) -> Told {
             peer,
             what: Happened::Destroyed { cause: cause.unwrap_or(Cause::Unknown) },
         },
+    }
+}
+
+/// What is told of a mark that is of interest to people.
+fn tell_mark(mark: &Mark, at: u64, told: &mut Vec<Told>) {
+    let Said { stamp, value } = mark.said;
+    let what = match (mark.aspect, value) {
+        (HIDDEN | HELD | ASIDE, 0) => Happened::Restored,
+        (HIDDEN, _) => Happened::Hidden,
+        (HELD, until) => Happened::Held { until: time(until) },
+        (ASIDE, reason) => Happened::SetAside { reason: reason_of(reason) },
+        (DEATHS, deaths) if deaths > 0 => {
+            Happened::Died { deaths: u32::try_from(deaths).unwrap_or(u32::MAX) }
+        }
+        _ => return,
+    };
+    let actor = Extensions::decode(&mark.extensions).and_then(Actor::told).unwrap_or_default();
+    for id in &mark.ids {
+        // One act takes away all that is laid over a message.
+        let same = match what {
+            Happened::Restored => Same::Restored(*id, at),
+            _ => Same::Marked(*id, stamp),
+        };
+        let entry = JournalEntry {
+            at: time(at),
+            message: Some(MessageId::new(*id)),
+            uidl: None,
+            credential: actor.credential,
+            peer: actor.peer.clone(),
+            what: what.clone(),
+        };
+        told.push(Told { same, entry });
     }
 }
 

@@ -1,24 +1,29 @@
 //! The writer of a shard: takes all that is queued, writes it at once, syncs once, answers all.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
+
+use mail_wire::MaildropId;
 
 use crate::custody::Cause;
 use crate::error::StoreError;
 use crate::log::actor::Actor;
 use crate::log::apply::apply;
+use crate::log::deed::{Act, Deed};
 use crate::log::give_back::{GiveBack, Step};
+use crate::log::holds::Holds;
 use crate::log::meta::Destroyed;
 use crate::log::overlay::Overlay;
+use crate::log::prepare::prepare;
 use crate::log::queue::Job;
 use crate::log::read::big_path;
-use crate::log::record::Kind;
 use crate::log::reserve::Reserve;
 use crate::log::shard::Shard;
 use crate::log::snapshots::Doomed;
 use crate::log::tail::Tail;
+use crate::log::writing::Writing;
 
 /// The only one who writes the segments and the index of a shard.
 #[derive(Debug)]
@@ -34,11 +39,16 @@ pub(crate) struct Writer {
     room: GiveBack,
     /// Segments that are gone, which the index does not know yet.
     gone: Vec<u32>,
+    /// When to look for what was held.
+    holds: Holds,
 }
 
 /// The index is this much behind, in multiples of what is usual, when messages are refused:
 /// all of it is in memory.
 const BEHIND_MAX: usize = 64;
+
+/// So many messages that were held are destroyed at once.
+const DUE_MAX: usize = 10_000;
 
 impl Writer {
     /// The writer of a shard whose log ends there; `sources` are the segments that messages were
@@ -48,7 +58,7 @@ impl Writer {
         let reserve = Reserve::new(Arc::clone(&shard.disk), path, shard.settings.reserve_octets);
         let changes_max = shard.settings.checkpoint_messages;
         let (room, gone) = (GiveBack::new(sources), Vec::new());
-        Self { shard, reserve, tail, octets: 0, changes_max, room, gone }
+        Self { shard, reserve, tail, octets: 0, changes_max, room, gone, holds: Holds::default() }
     }
 
     /// Its shard.
@@ -71,14 +81,21 @@ impl Writer {
         if self.changes() > 0 {
             self.checkpoint();
         }
+        self.holds.held(self.first_due());
     }
 
     /// Does these jobs, and what is due.
     pub(crate) fn work(&mut self, jobs: Vec<Job>) {
         let is_busy = jobs.iter().any(|job| !matches!(job, Job::Compact(_)));
         let mut together = Vec::with_capacity(jobs.len());
+        let mut touched = BTreeSet::new();
         for job in jobs {
             // What came before these must be known for them.
+            if job.depends() && job.touches().is_some_and(|maildrop| touched.contains(&maildrop)) {
+                self.commit(std::mem::take(&mut together));
+                touched.clear();
+            }
+            touched.extend(job.touches());
             match job {
                 Job::Remove(maildrop, answer) => {
                     self.commit(std::mem::take(&mut together));
@@ -92,6 +109,7 @@ impl Writer {
             }
         }
         self.commit(together);
+        self.look_after();
         self.write_notes();
         if self.changes() >= self.changes_max
             || self.octets >= self.shard.settings.checkpoint_octets
@@ -132,6 +150,7 @@ impl Writer {
                 refuse(jobs.extract_if(.., |job| is_addition(job)), &refusal);
             }
         }
+        let mut jobs = prepare(&self.shard, jobs);
         if jobs.is_empty() {
             return;
         }
@@ -144,6 +163,11 @@ impl Writer {
         }
         match outcome {
             Ok(()) => {
+                let held = jobs.iter().filter_map(|job| match job {
+                    Job::Deed(deed, _) => deed.decided.held_until(),
+                    _ => None,
+                });
+                self.holds.held(held.min());
                 self.announce(&jobs);
                 jobs.into_iter().for_each(accept);
             }
@@ -154,10 +178,14 @@ impl Writer {
     /// Tells those who wait for what was added.
     fn announce(&self, jobs: &[Job]) {
         let added = jobs.iter().filter_map(|job| match job {
-            Job::Add(addition, _) => Some(addition.maildrops.iter().copied()),
+            Job::Add(addition, _) => Some(addition.shares.iter().map(|share| share.maildrop)),
             _ => None,
         });
-        self.shard.arrivals.announce(added.flatten());
+        let shown = jobs.iter().filter_map(|job| match job {
+            Job::Deed(deed, _) if deed.decided.shows() => Some(MaildropId::new(deed.maildrop)),
+            _ => None,
+        });
+        self.shard.arrivals.announce(added.flatten().chain(shown));
     }
 
     /// Makes the jobs durable, then visible, and what was noted with them.
@@ -186,44 +214,34 @@ impl Writer {
     }
 
     fn write_all(&mut self, jobs: &mut [Job], notes: &[u8]) -> Result<(), StoreError> {
+        let now = self.shard.moves.load(Ordering::Acquire);
         for job in jobs.iter_mut() {
-            if let Job::Destroy(destroyed, moves, _) = job {
-                self.name_copies(destroyed, *moves)?;
+            let destroyed = match job {
+                Job::Destroy(destroyed, moves, _) => Some((destroyed, *moves)),
+                Job::Deed(deed, _) => deed.decided.destroyed.as_mut().map(|gone| (gone, now)),
+                Job::Add(addition, _) => addition.replaces.as_mut().map(|gone| (gone, now)),
+                Job::Remove(..) | Job::Compact(_) => None,
+            };
+            if let Some((destroyed, moves)) = destroyed {
+                self.name_copies(destroyed, moves)?;
             }
         }
         let size = jobs.iter().map(Job::size).fold(notes.len() as u64, u64::saturating_add);
-        let mut batch = self.tail.batch(size)?;
+        let (batch, epoch) = (self.tail.batch(size)?, self.tail.epoch);
+        let mut writing = Writing { batch, ids: &self.shard.ids, epoch };
         // They were noted before any of this is.
-        if !notes.is_empty() {
-            batch
-                .push_plain(Kind::Event, notes)
-                .ok_or(StoreError::TooLarge { octets_max: u64::from(u32::MAX) })?;
+        writing.noted(notes)?;
+        for job in jobs.iter_mut() {
+            match job {
+                Job::Add(addition, _) => writing.add(addition)?,
+                Job::Destroy(destroyed, ..) => writing.destroy(destroyed)?,
+                Job::Deed(deed, _) => writing.decided(&mut deed.decided)?,
+                Job::Remove(..) | Job::Compact(_) => {}
+            }
         }
-        let mut last_epoch = self.tail.epoch;
-        for job in jobs {
-            let pushed = match job {
-                Job::Add(addition, _) => {
-                    let (ids, epoch) = self.shard.ids.take(addition.meta.count)?;
-                    let mut pushed = Some(());
-                    if epoch != last_epoch {
-                        last_epoch = epoch;
-                        pushed = batch.push_plain(Kind::Epoch, &epoch.to_le_bytes());
-                    }
-                    addition.meta.set_ids(&ids);
-                    addition.ids = ids;
-                    pushed.and_then(|()| {
-                        batch.push(&addition.head, &addition.meta.octets, &addition.body)
-                    })
-                }
-                Job::Destroy(destroyed, ..) => {
-                    destroyed.encode().and_then(|meta| batch.push_plain(Kind::Destroy, &meta))
-                }
-                Job::Remove(..) | Job::Compact(_) => Some(()),
-            };
-            pushed.ok_or(StoreError::TooLarge { octets_max: u64::from(u32::MAX) })?;
-        }
+        let Writing { batch, epoch, .. } = writing;
         self.tail.write(&batch)?;
-        self.tail.epoch = last_epoch;
+        self.tail.epoch = epoch;
         let octets = batch.octets().len() as u64;
         self.octets = self.octets.saturating_add(octets);
         self.room.delivered(octets);
@@ -231,7 +249,50 @@ impl Writer {
         for (head, meta) in batch.records() {
             apply(&mut overlay, head, meta);
         }
+        // While nobody can see it.
+        for job in jobs.iter() {
+            self.count(job);
+        }
         Ok(())
+    }
+
+    /// What a job did is in the numbers from now on.
+    fn count(&self, job: &Job) {
+        let usages = &self.shard.usages;
+        if let Job::Add(addition, _) = job {
+            for share in addition.shares.iter().filter(|share| !share.is_refused) {
+                usages.added(share.maildrop.get(), share.octets);
+            }
+        }
+        if let Some(maildrop) = job.touches() {
+            usages.forget(maildrop);
+        }
+    }
+
+    /// Destroys what was held and whose time is over.
+    fn look_after(&mut self) {
+        let now = self.shard.time();
+        if !self.holds.is_time(now) {
+            return;
+        }
+        // What cannot be looked at now is looked at the next time.
+        let due = self.shard.index.due(now, &self.shard.overlay).unwrap_or_default();
+        let mut by_maildrop: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+        for (maildrop, id) in due.into_iter().take(DUE_MAX) {
+            by_maildrop.entry(maildrop).or_default().push(id);
+        }
+        let expire = |(maildrop, ids)| {
+            // Nobody waits for an answer.
+            let (answer, _) = tokio::sync::oneshot::channel();
+            Job::Deed(Box::new(Deed::new(maildrop, ids, Act::Expire(None))), answer)
+        };
+        self.commit(by_maildrop.into_iter().map(expire).collect());
+        self.holds.looked(now, self.first_due());
+    }
+
+    /// When the next is over of what is held; now, if nobody can say.
+    fn first_due(&self) -> Option<u64> {
+        self.shard.first_due().unwrap_or_else(|_| Some(self.shard.time()))
     }
 
     /// Removes all messages of a maildrop.
@@ -307,7 +368,9 @@ impl Writer {
         if self.room.is_at_work() {
             return Some(Duration::ZERO);
         }
-        self.shard.notes.due_in(self.shard.time()).map(Duration::from_millis)
+        let now = self.shard.time();
+        let notes = self.shard.notes.due_in(now).map(Duration::from_millis);
+        notes.into_iter().chain(self.holds.patience(now)).min()
     }
 
     /// Brings the index up to date, or says that it cannot be done now.
@@ -386,6 +449,7 @@ fn accept(job: Job) {
     match job {
         Job::Add(addition, answer) => drop(answer.send(Ok(addition.ids))),
         Job::Destroy(_, _, answer) | Job::Remove(_, answer) => drop(answer.send(Ok(()))),
+        Job::Deed(deed, answer) => drop(answer.send(Ok(deed.decided.answer))),
         Job::Compact(answer) => drop(answer.send(Ok(None))),
     }
 }
@@ -397,6 +461,7 @@ fn refuse(jobs: impl Iterator<Item = Job>, fault: &StoreError) {
             Job::Destroy(_, _, answer) | Job::Remove(_, answer) => {
                 drop(answer.send(Err(fault.again())));
             }
+            Job::Deed(_, answer) => drop(answer.send(Err(fault.again()))),
             Job::Compact(answer) => drop(answer.send(Err(fault.again()))),
         }
     }

@@ -1,51 +1,34 @@
-//! The reference model: a store in memory, simple enough to be obviously right.
+//! `MemoryStore`: messages as text, behind one lock.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use mail_wire::{
-    Form, Listing, ListingBuilder, MaildropId, MessageId, MessageNumber, Octets, Uidl,
-};
+use mail_wire::{Form, Listing, ListingBuilder, MaildropId, MessageId, MessageNumber};
+use sha2::{Digest, Sha256};
 
 use crate::arrivals::Arrivals;
 use crate::body::Body;
+use crate::custody::{Custody, Happened};
 use crate::error::StoreError;
+use crate::memory::maildrops::{Actor, Maildrops, Message};
 use crate::pending::Pending;
-use crate::store::{Delivery, Incoming, Maildrop, Promises, Removed, Store, Stored, Usage};
+use crate::store::{
+    Delivery, Incoming, Maildrop, Promises, Recipient, Removed, Store, Stored, Usage,
+};
 use crate::view::View;
 
 /// A store that keeps its messages in memory, as text.
 #[derive(Clone)]
 pub struct MemoryStore {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
-struct Shared {
-    /// What tells the unique-ids of this store from those of the last one.
-    tag: u32,
+/// What its parts share.
+pub(crate) struct Shared {
     maildrops: Mutex<Maildrops>,
-    arrivals: Arrivals,
-}
-
-#[derive(Default)]
-struct Maildrops {
-    last_id: u64,
-    messages: HashMap<MaildropId, Vec<Arc<Message>>>,
-}
-
-struct Message {
-    id: MessageId,
-    uidl: Uidl,
-    text: Bytes,
-    utf8: bool,
-}
-
-impl Message {
-    fn octets(&self) -> Octets {
-        Octets::ZERO.plus_len(self.text.len())
-    }
+    pub(crate) arrivals: Arrivals,
 }
 
 impl MemoryStore {
@@ -54,13 +37,8 @@ impl MemoryStore {
         // The standard library's hasher is seeded at random: all the chance that is needed.
         #[expect(clippy::cast_possible_truncation, reason = "any 32 of its bits will do")]
         let tag = RandomState::new().build_hasher().finish() as u32;
-        Self {
-            shared: Arc::new(Shared {
-                tag,
-                maildrops: Mutex::default(),
-                arrivals: Arrivals::default(),
-            }),
-        }
+        let maildrops = Mutex::new(Maildrops::new(tag));
+        Self { shared: Arc::new(Shared { maildrops, arrivals: Arrivals::default() }) }
     }
 }
 
@@ -71,13 +49,14 @@ impl Default for MemoryStore {
 }
 
 impl Shared {
-    fn with<T>(&self, work: impl FnOnce(&mut Maildrops) -> T) -> T {
+    /// Does this while nobody else looks.
+    pub(crate) fn with<T>(&self, work: impl FnOnce(&mut Maildrops) -> T) -> T {
         work(&mut self.maildrops.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// What a maildrop shows to this view now.
-    fn shown(&self, maildrop: MaildropId, _view: &View) -> Vec<Arc<Message>> {
-        self.with(|all| all.messages.entry(maildrop).or_default().clone())
+    fn shown(&self, maildrop: MaildropId, view: &View) -> Vec<Message> {
+        self.with(|all| all.shown(maildrop, view))
     }
 }
 
@@ -87,7 +66,7 @@ impl Store for MemoryStore {
             durable: false,
             atomic_update: true,
             shared_with_others: false,
-            custody: false,
+            custody: true,
             surrogates: false,
         }
     }
@@ -122,19 +101,16 @@ impl Store for MemoryStore {
     }
 
     fn usage(&self, maildrop: MaildropId) -> Pending<'_, Result<Usage, StoreError>> {
-        Box::pin(async move {
-            Ok(self.shared.with(|all| {
-                let messages = all.messages.get(&maildrop).map(Vec::as_slice).unwrap_or_default();
-                let octets: Octets = messages.iter().map(|message| message.octets()).sum();
-                let messages = u64::try_from(messages.len()).unwrap_or(u64::MAX);
-                Usage { messages, octets: octets.get() }
-            }))
-        })
+        Box::pin(async move { Ok(self.shared.with(|all| all.usage(maildrop))) })
+    }
+
+    fn custody(&self) -> Option<&dyn Custody> {
+        Some(self)
     }
 
     fn remove(&self, maildrop: MaildropId) -> Pending<'_, Result<(), StoreError>> {
         Box::pin(async move {
-            self.shared.with(|all| all.messages.remove(&maildrop));
+            self.shared.with(|all| all.remove(maildrop));
             Ok(())
         })
     }
@@ -146,13 +122,13 @@ struct Snapshot {
     view: View,
     /// What stood on the count of arrivals when it was last listed.
     seen: u64,
-    messages: Vec<Arc<Message>>,
+    messages: Vec<Message>,
     listing: Arc<Listing>,
 }
 
 impl Snapshot {
     /// Lists these behind what is listed.
-    fn append(&mut self, messages: Vec<Arc<Message>>) -> Result<(), StoreError> {
+    fn append(&mut self, messages: Vec<Message>) -> Result<(), StoreError> {
         let mut listing = ListingBuilder::after(Listing::clone(&self.listing));
         for message in &messages {
             listing
@@ -165,14 +141,14 @@ impl Snapshot {
     }
 
     /// What is shown now and not listed here.
-    fn unlisted(&self) -> Vec<Arc<Message>> {
+    fn unlisted(&self) -> Vec<Message> {
         let listed: HashSet<MessageId> = self.messages.iter().map(|message| message.id).collect();
         let mut shown = self.shared.shown(self.maildrop, &self.view);
         shown.retain(|message| !listed.contains(&message.id));
         shown
     }
 
-    fn message(&self, number: MessageNumber) -> Result<&Arc<Message>, StoreError> {
+    fn message(&self, number: MessageNumber) -> Result<&Message, StoreError> {
         self.messages
             .get(number.index())
             .ok_or_else(|| StoreError::Absent { detail: format!("message number {number}") })
@@ -223,11 +199,9 @@ impl Maildrop for Snapshot {
                 let message = self.message(*number)?;
                 marked.insert(message.id, message.octets());
             }
-            self.shared.with(|all| {
-                if let Some(messages) = all.messages.get_mut(&self.maildrop) {
-                    messages.retain(|message| !marked.contains_key(&message.id));
-                }
-            });
+            let mut ids: Vec<MessageId> = marked.keys().copied().collect();
+            ids.sort_unstable();
+            self.shared.with(|all| all.delete(self.maildrop, &ids, &self.view));
             Ok(Removed { messages: marked.len(), octets: marked.values().copied().sum() })
         })
     }
@@ -249,31 +223,53 @@ impl Delivery for OnItsWay {
         Box::pin(async move {
             let OnItsWay { shared, incoming, body } = *self;
             let body = text_of(body, incoming.form);
-            let utf8 = incoming.utf8;
             let maildrops: Vec<MaildropId> =
                 incoming.recipients.iter().map(|recipient| recipient.maildrop).collect();
             let outcomes = shared.with(|all| {
-                let recipients = incoming.recipients.into_iter();
-                recipients
-                    .map(|recipient| {
-                        let text: Bytes = [recipient.prefix.as_slice(), &body].concat().into();
-                        all.last_id = all.last_id.saturating_add(1);
-                        let id = MessageId::new(all.last_id);
-                        let uidl = format!("{:08x}.{}", shared.tag, all.last_id);
-                        let uidl = Uidl::new(uidl.as_bytes())
-                            .map_err(|wrong| StoreError::Damaged { detail: wrong.to_string() })?;
-                        let message = Message { id, uidl: uidl.clone(), text, utf8 };
-                        let octets = message.octets();
-                        let messages = all.messages.entry(recipient.maildrop).or_default();
-                        messages.push(Arc::new(message));
-                        Ok(Stored { id, uidl, octets })
-                    })
-                    .collect()
+                let put = |recipient: &Recipient| put(all, &incoming, recipient, &body);
+                incoming.recipients.iter().map(put).collect()
             });
             shared.arrivals.announce(maildrops);
             outcomes
         })
     }
+}
+
+/// One recipient's copy, if there is room for it.
+fn put(
+    all: &mut Maildrops,
+    incoming: &Incoming,
+    recipient: &Recipient,
+    body: &[u8],
+) -> Result<Stored, StoreError> {
+    let Recipient { maildrop, prefix, address, quota, .. } = recipient;
+    let text: Bytes = [prefix.as_slice(), body].concat().into();
+    let Usage { messages, octets } = all.usage(*maildrop);
+    if !quota.has_room(messages, octets, text.len() as u64) {
+        let detail = format!("maildrop {maildrop}: its quota");
+        return Err(StoreError::Full { detail, quota: true });
+    }
+    let message = all.add(*maildrop, text, incoming.utf8)?;
+    let octets = message.octets();
+    let accepted = Happened::Accepted {
+        sender: incoming.provenance.sender.clone(),
+        recipient: address.clone(),
+        octets: octets.get(),
+        digest: Some(Sha256::digest(body).into()),
+        message_id: message_id(body),
+    };
+    let peer = Some(incoming.provenance.peer.clone()).filter(|peer| !peer.is_empty());
+    all.note(*maildrop, Some(message.id), &Actor { credential: None, peer }, accepted);
+    Ok(Stored { id: message.id, uidl: message.uidl, octets })
+}
+
+/// The first Message-ID of the header, if that is a line of text.
+fn message_id(body: &[u8]) -> Option<String> {
+    let header = body.split(|octet| *octet == b'\n').take_while(|line| *line != b"\r");
+    let lines = header.filter_map(|line| str::from_utf8(line).ok());
+    lines.filter_map(|line| line.split_once(':')).find_map(|(name, value)| {
+        name.trim().eq_ignore_ascii_case("message-id").then(|| value.trim().to_owned())
+    })
 }
 
 /// The body as text, its last line complete.

@@ -1,0 +1,277 @@
+//! What the log store remembers of messages: withheld from whom, and what happened to them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use mail_wire::{Form, MaildropId, MessageId, Octets, Retention, Uidl};
+use tokio::sync::oneshot;
+
+use crate::body::{Progress, Wait};
+use crate::custody::{Aside, Custody, JournalEntry, Note, Noted, Offer, WithheldMessage};
+use crate::error::StoreError;
+use crate::log::deed::{Act, Deed};
+use crate::log::deliver::OnItsWay;
+use crate::log::entry::{Entry, UTF8};
+use crate::log::mark::{ASIDE, DEATHS, HELD, HIDDEN, Said, Spot, number_of, reason_of};
+use crate::log::over::{self, Clock};
+use crate::log::queue::Job;
+use crate::log::shard::Shard;
+use crate::log::snapshot::Began;
+use crate::log::store::LogStore;
+use crate::log::telling::time;
+use crate::pending::Pending;
+use crate::store::{Delivery, Incoming, Provenance, Recipient};
+
+impl Custody for LogStore {
+    fn withheld(
+        &self,
+        maildrop: MaildropId,
+    ) -> Pending<'_, Result<Vec<WithheldMessage>, StoreError>> {
+        Box::pin(async move {
+            let shard = Arc::clone(self.front.shard(maildrop)?);
+            self.front.pool.run(move || withheld(&shard, maildrop.get())).await?
+        })
+    }
+
+    fn restore(
+        &self,
+        maildrop: MaildropId,
+        messages: Vec<MessageId>,
+        offer: Offer,
+    ) -> Pending<'_, Result<Vec<Uidl>, StoreError>> {
+        Box::pin(async move {
+            match offer {
+                Offer::AsItWas => self.as_it_was(maildrop, messages).await,
+                Offer::AsNew => {
+                    let mut uidls = Vec::with_capacity(messages.len());
+                    let mut absent = None;
+                    for message in messages {
+                        match self.as_new(maildrop, message.get()).await {
+                            Ok(uidl) => uidls.push(uidl),
+                            Err(gone @ StoreError::Absent { .. }) => absent = Some(gone),
+                            Err(fault) => return Err(fault),
+                        }
+                    }
+                    absent.map_or(Ok(uidls), Err)
+                }
+            }
+        })
+    }
+
+    fn release(
+        &self,
+        maildrop: MaildropId,
+        messages: Vec<MessageId>,
+    ) -> Pending<'_, Result<usize, StoreError>> {
+        Box::pin(async move {
+            let released = self.deed(maildrop, &messages, Act::Release).await?;
+            Ok(usize::try_from(released).unwrap_or(usize::MAX))
+        })
+    }
+
+    fn set_aside(
+        &self,
+        maildrop: MaildropId,
+        message: MessageId,
+        reason: Aside,
+    ) -> Pending<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            let act = Act::SetAside(number_of(reason));
+            match self.deed(maildrop, &[message], act).await? {
+                0 => Err(absent()),
+                _ => Ok(()),
+            }
+        })
+    }
+
+    fn died(
+        &self,
+        maildrop: MaildropId,
+        message: MessageId,
+    ) -> Pending<'_, Result<u32, StoreError>> {
+        Box::pin(async move {
+            match self.deed(maildrop, &[message], Act::Died).await? {
+                0 => Err(absent()),
+                deaths => Ok(u32::try_from(deaths).unwrap_or(u32::MAX)),
+            }
+        })
+    }
+
+    fn survived(
+        &self,
+        maildrop: MaildropId,
+        message: MessageId,
+    ) -> Pending<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            let shard = Arc::clone(self.front.shard(maildrop)?);
+            let spots = [Spot::of(DEATHS, message.get())];
+            let said = self.front.pool.run(move || shard.said(maildrop.get(), &spots)).await??;
+            if said.iter().any(|said| said.value != 0) {
+                self.deed(maildrop, &[message], Act::Survived).await?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The first retrieval to the end is kept durably, in maildrops with a session that wants it
+    /// ([`crate::View::notes_retrieval`]).
+    fn note(&self, maildrop: MaildropId, note: Note) {
+        self.write_down(maildrop, &note);
+        let Note { message: Some(message), what: Noted::Retrieved { complete: true, .. }, .. } =
+            note
+        else {
+            return;
+        };
+        let Ok(shard) = self.front.shard(maildrop) else { return };
+        if shard.noting.is_wanted(maildrop.get()) {
+            let act = Act::Retrieved(shard.time());
+            let deed = Deed::new(maildrop.get(), vec![message.get()], act);
+            // Nobody waits for it; where too much waits, it is left out.
+            let (answer, _) = oneshot::channel();
+            let _ = shard.queue.push(Job::Deed(Box::new(deed), answer));
+        }
+    }
+
+    fn expire(
+        &self,
+        maildrop: MaildropId,
+        retention: Option<Retention>,
+    ) -> Pending<'_, Result<usize, StoreError>> {
+        Box::pin(async move {
+            let shard = Arc::clone(self.front.shard(maildrop)?);
+            let over = move || {
+                let (entries, said) = shard.entries_and_marks(maildrop.get())?;
+                let clock = Clock { now: shard.time(), retention };
+                over::over(&shard, &entries, &said, clock)
+            };
+            let over = self.front.pool.run(over).await??;
+            if over.is_empty() {
+                return Ok(0);
+            }
+            let queue = &self.front.shard(maildrop)?.queue;
+            let deed = Deed::new(maildrop.get(), over, Act::Expire(retention));
+            Ok(usize::try_from(queue.done(deed).await?).unwrap_or(usize::MAX))
+        })
+    }
+
+    fn journal(
+        &self,
+        maildrop: MaildropId,
+        since: Option<SystemTime>,
+    ) -> Pending<'_, Result<Vec<JournalEntry>, StoreError>> {
+        Box::pin(self.told(maildrop, since))
+    }
+}
+
+impl LogStore {
+    async fn deed(
+        &self,
+        maildrop: MaildropId,
+        messages: &[MessageId],
+        act: Act,
+    ) -> Result<u64, StoreError> {
+        let ids = messages.iter().map(|message| message.get()).collect();
+        self.front.shard(maildrop)?.queue.done(Deed::new(maildrop.get(), ids, act)).await
+    }
+
+    async fn as_it_was(
+        &self,
+        maildrop: MaildropId,
+        messages: Vec<MessageId>,
+    ) -> Result<Vec<Uidl>, StoreError> {
+        let shard = Arc::clone(self.front.shard(maildrop)?);
+        let ids: Vec<u64> = messages.iter().map(|message| message.get()).collect();
+        let look = move || {
+            let mut uidls = Vec::with_capacity(ids.len());
+            for id in ids {
+                let entry = shard.index.entry(maildrop.get(), id, &shard.overlay)?;
+                let uidl = entry.map(|entry| shard.uidl(maildrop.get(), &entry)).transpose()?;
+                uidls.extend(uidl);
+            }
+            Ok::<_, StoreError>(uidls)
+        };
+        let uidls = self.front.pool.run(look).await??;
+        let mut ids = messages.clone();
+        ids.sort_unstable();
+        ids.dedup();
+        let restored = self.deed(maildrop, &messages, Act::Restore).await?;
+        // What was destroyed has no unique-id any more.
+        if uidls.len() == messages.len() && restored == ids.len() as u64 {
+            Ok(uidls)
+        } else {
+            Err(absent())
+        }
+    }
+
+    /// A copy at the end, durable with the end of the old one.
+    async fn as_new(&self, maildrop: MaildropId, id: u64) -> Result<Uidl, StoreError> {
+        let shard = Arc::clone(self.front.shard(maildrop)?);
+        // Where it stands stays until it is read.
+        let _began = Began::new(Arc::clone(&shard), None);
+        let look = move || {
+            let entry = shard.index.entry(maildrop.get(), id, &shard.overlay)?;
+            let entry = entry.ok_or_else(absent)?;
+            let body = shard.message(&entry, Wait::Yes)?.ok_or(StoreError::Unavailable)?;
+            Ok::<(Entry, _), StoreError>((entry, body))
+        };
+        let (entry, mut body) = self.front.pool.run(look).await??;
+        let incoming = Incoming {
+            recipients: vec![Recipient::new(maildrop, Vec::new())],
+            form: Form::Wire,
+            utf8: entry.flags & UTF8 != 0,
+            provenance: Provenance::default(),
+        };
+        let delivery = OnItsWay::new(Arc::clone(&self.front), incoming)?;
+        let mut delivery = Box::new(delivery.in_place_of(id));
+        let mut piece = Vec::new();
+        while body.read(&mut piece, PIECE_OCTETS).await? != Progress::Ended {
+            delivery.write(&piece)?;
+            piece.clear();
+        }
+        let outcome = delivery.commit().await.pop().unwrap_or(Err(StoreError::Unavailable));
+        outcome.map(|stored| stored.uidl)
+    }
+}
+
+/// How much of a message is copied at once.
+const PIECE_OCTETS: usize = 64 << 10;
+
+fn absent() -> StoreError {
+    StoreError::Absent { detail: "it was destroyed, or never there".into() }
+}
+
+fn withheld(shard: &Shard, maildrop: u64) -> Result<Vec<WithheldMessage>, StoreError> {
+    let (entries, said) = shard.entries_and_marks(maildrop)?;
+    let mut by_id: BTreeMap<u64, Vec<(Spot, Said)>> = BTreeMap::new();
+    for (spot, said) in said.into_iter().filter(|(_, said)| said.value != 0) {
+        by_id.entry(spot.id).or_default().push((spot, said));
+    }
+    let mut all = Vec::new();
+    for entry in &entries {
+        let Some(said) = by_id.get(&entry.id) else { continue };
+        let mut message = WithheldMessage {
+            id: MessageId::new(entry.id),
+            uidl: shard.uidl(maildrop, entry)?,
+            octets: Octets::new(entry.octets),
+            held_until: None,
+            set_aside: None,
+            hidden_from: Vec::new(),
+            deaths: 0,
+        };
+        for (spot, said) in said {
+            match spot.aspect {
+                HIDDEN => message.hidden_from.push(spot.credential),
+                HELD => message.held_until = Some(time(said.value)),
+                ASIDE => message.set_aside = Some(reason_of(said.value)),
+                DEATHS => message.deaths = u32::try_from(said.value).unwrap_or(u32::MAX),
+                _ => {}
+            }
+        }
+        let is_seen = message.held_until.is_none() && message.set_aside.is_none();
+        if !(is_seen && message.hidden_from.is_empty()) {
+            all.push(message);
+        }
+    }
+    Ok(all)
+}
