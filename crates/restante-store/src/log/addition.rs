@@ -36,6 +36,8 @@ pub(crate) struct Addition {
     pub(crate) body: Bytes,
     /// The ids it was given last; 0 for a recipient who has no room for it.
     pub(crate) ids: Vec<u64>,
+    /// The file of the body, if it has one.
+    pub(crate) file_id: Option<u64>,
     /// What it adds, in the order of the recipients.
     pub(crate) shares: Vec<Share>,
     /// What is gone when it is there: of the same maildrop.
@@ -97,7 +99,7 @@ impl Addition {
             is_refused: false,
         };
         let (body, shares) = (content.wire.clone(), recipients.iter().map(share).collect());
-        Ok(Self { head, meta, body, ids: Vec::new(), shares, replaces: None })
+        Ok(Self { head, meta, body, ids: Vec::new(), file_id, shares, replaces: None })
     }
 
     /// How many octets its records have.

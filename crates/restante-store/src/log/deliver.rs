@@ -119,23 +119,33 @@ impl OnItsWay {
                     continue;
                 };
                 *outcome = match &ids {
-                    Ok(ids) => match ids.get(nth) {
-                        None => Err(StoreError::Unavailable),
-                        Some(0) => Err(StoreError::Full {
-                            detail: format!("maildrop {}: its quota", recipient.maildrop),
-                            quota: true,
-                        }),
-                        Some(id) => Ok(Stored {
-                            id: MessageId::new(*id),
-                            uidl: shard.tag.uidl(*id),
-                            octets: Octets::new(content.octets).plus_len(recipient.prefix.len()),
-                        }),
-                    },
+                    Ok(ids) => stored(shard, recipient, ids.get(nth).copied(), content.octets),
                     Err(fault) => Err(fault.again()),
                 };
             }
         }
         Ok(outcomes)
+    }
+}
+
+/// What became of one recipient's copy of a body of so many octets.
+fn stored(
+    shard: &Shard,
+    recipient: &Recipient,
+    id: Option<u64>,
+    octets: u64,
+) -> Result<Stored, StoreError> {
+    match id {
+        None => Err(StoreError::Unavailable),
+        Some(0) => {
+            let detail = format!("maildrop {}: its quota", recipient.maildrop);
+            Err(StoreError::Full { detail, quota: true })
+        }
+        Some(id) => Ok(Stored {
+            id: MessageId::new(id),
+            uidl: shard.tag.uidl(id),
+            octets: Octets::new(octets).plus_len(recipient.prefix.len()),
+        }),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::log::addition::Addition;
 use crate::log::decide::decide;
 use crate::log::queue::Job;
 use crate::log::shard::Shard;
+use crate::log::snapshots::Doomed;
 use crate::store::Usage;
 
 /// Decides what these jobs write. Those that have nothing to write are answered, and left out.
@@ -26,13 +27,19 @@ pub(crate) fn prepare(shard: &Shard, jobs: Vec<Job>) -> Vec<Job> {
             },
             Job::Add(mut addition, answer) => {
                 let outcome = room.admit(&mut addition).and_then(|()| still(shard, &mut addition));
-                match outcome {
-                    Ok(()) if addition.shares.iter().all(|share| share.is_refused) => {
-                        drop(answer.send(Ok(vec![0; addition.shares.len()])));
+                let refused = match outcome {
+                    Ok(()) if addition.shares.iter().any(|share| !share.is_refused) => {
+                        prepared.push(Job::Add(addition, answer));
+                        continue;
                     }
-                    Ok(()) => prepared.push(Job::Add(addition, answer)),
-                    Err(fault) => drop(answer.send(Err(fault))),
+                    Ok(()) => Ok(vec![0; addition.shares.len()]),
+                    Err(fault) => Err(fault),
+                };
+                // No record will ever name it.
+                if let Some(file_id) = addition.file_id {
+                    shard.snapshots.doom(Doomed::Big(file_id));
                 }
+                drop(answer.send(refused));
             }
             job => prepared.push(job),
         }
