@@ -30,6 +30,7 @@ impl Custody for LogStore {
     ) -> Pending<'_, Result<Vec<WithheldMessage>, StoreError>> {
         Box::pin(async move {
             let shard = Arc::clone(self.front.shard(maildrop)?);
+            shard.certain()?;
             self.front.pool.run(move || withheld(&shard, maildrop.get())).await?
         })
     }
@@ -140,6 +141,7 @@ impl Custody for LogStore {
     ) -> Pending<'_, Result<usize, StoreError>> {
         Box::pin(async move {
             let shard = Arc::clone(self.front.shard(maildrop)?);
+            shard.certain()?;
             let over = move || {
                 let (entries, said) = shard.entries_and_marks(maildrop.get())?;
                 let clock = Clock { now: shard.time(), retention };

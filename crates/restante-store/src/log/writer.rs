@@ -81,7 +81,9 @@ impl Writer {
         if self.changes() > 0 {
             self.checkpoint();
         }
-        self.holds.held(self.first_due());
+        if self.shard.certain().is_ok() {
+            self.holds.held(self.first_due());
+        }
     }
 
     /// Does these jobs, and what is due.
@@ -272,7 +274,8 @@ impl Writer {
     /// Destroys what was held and whose time is over.
     fn look_after(&mut self) {
         let now = self.shard.time();
-        if !self.holds.is_time(now) {
+        // Where nobody knows what is lacking, nothing goes by itself.
+        if !self.holds.is_time(now) || self.shard.certain().is_err() {
             return;
         }
         // What cannot be looked at now is looked at the next time.
