@@ -94,13 +94,8 @@ impl Shard {
         self.index.entries(maildrop, &self.overlay)
     }
 
-    /// Tells what a maildrop holds, in delivery order.
-    pub(crate) fn walk(&self, maildrop: u64, sink: &mut impl Sink) -> Result<(), StoreError> {
-        self.index.walk(maildrop, &self.overlay, sink)
-    }
-
-    /// The same without what is held or set aside, or hidden from this credential, if one is
-    /// given.
+    /// Tells what a maildrop holds, in delivery order, but for what is held or set aside, or
+    /// hidden from this credential, if one is given.
     pub(crate) fn walk_for(
         &self,
         maildrop: u64,
