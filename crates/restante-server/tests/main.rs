@@ -16,6 +16,7 @@ mod pop3;
 mod quota;
 mod regressions;
 mod scripted;
+mod stand_ins;
 mod tls;
 mod update;
 mod workers;

@@ -4,14 +4,18 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use lmtp_proto::Failure;
+use mail_wire::dot::Unstuffer;
 use mail_wire::{Form, MaildropId, Quota};
 use restante_directory::{Destination, OverQuota};
-use restante_store::{Delivery, Incoming, Provenance, Recipient, Store, StoreError, Stored};
+use restante_store::{
+    Delivery, Incoming, Provenance, Recipient, Store, StoreError, Stored, Surrogate,
+};
 
 use crate::ledger::events;
 use crate::session::headers::Trace;
 use crate::session::intake::{BodyFilter, Changes, Header};
 use crate::session::room::lacking_among;
+use crate::session::surrogate;
 
 /// More Received fields than this are a loop (RFC 5321 §6.3, P-206).
 const RECEIVED_MAX: usize = 100;
@@ -155,9 +159,15 @@ impl Inbound {
         let provenance =
             Provenance { peer: letter.trace.peer.to_string(), sender: letter.trace.sender.clone() };
         let utf8 = letter.smtputf8 && raw;
+        // Made whatever `utf8_legacy` says: that may change while the message lives.
+        let keeps = self.store.promises().surrogates;
+        let stand_in = (utf8 && keeps).then(|| letter.surrogate(&self.header, &recipients));
         let incoming = Incoming { recipients, form: letter.form, utf8, provenance };
         let delivery = self.store.deliver(incoming).await;
         let mut delivery = delivery.map_err(|error| letter.blame(&error))?;
+        if let Some(stand_in) = stand_in {
+            delivery.surrogate(stand_in).map_err(|error| letter.blame(&error))?;
+        }
         delivery.write(self.header.octets()).map_err(|error| letter.blame(&error))?;
         self.begun = Some(Begun { delivery, plan });
         Ok(())
@@ -198,6 +208,27 @@ impl Letter {
             plan.copies.iter_mut().for_each(|copy| copy.quota = Quota::default());
         }
         plan
+    }
+
+    /// What stands in for the header where it must be ASCII (RFC 6858). Of our own lines all stay
+    /// that can: they name nobody by an address that cannot be shown.
+    fn surrogate(&self, header: &Header, copies: &[Recipient]) -> Surrogate {
+        let alone = self.addressees.len() == 1;
+        let helo = if self.trace.helo.is_ascii() { self.trace.helo.clone() } else { String::new() };
+        let trace = Trace { helo, ..self.trace.clone() };
+        let prefix = |copy: &Recipient| {
+            let lines = trace.prefix(&copy.address, alone && copy.address.is_ascii());
+            surrogate::fields(&lines)
+        };
+        let mut text = Vec::new();
+        match self.form {
+            Form::Text => text.extend_from_slice(header.octets()),
+            Form::Wire => {
+                Unstuffer::default().unstuff(&mut header.octets(), &mut text);
+            }
+        }
+        let prefixes = copies.iter().map(prefix).collect();
+        Surrogate { header: surrogate::header(&text), prefixes }
     }
 
     /// One outcome a recipient, from one a copy. Where an alias leads to several and one of

@@ -17,5 +17,6 @@ mod room;
 pub mod services;
 pub mod settings;
 mod standing;
+mod surrogate;
 mod visit;
 mod wait;
