@@ -19,4 +19,5 @@ mod scripted;
 mod stand_ins;
 mod tls;
 mod update;
+mod views;
 mod workers;
