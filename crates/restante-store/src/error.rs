@@ -55,6 +55,15 @@ pub enum StoreError {
         /// The store's folder.
         path: String,
     },
+    /// Whoever asked for it wants it no more. Nothing is harmed.
+    #[error("interrupted; nothing is harmed")]
+    Interrupted,
+    /// What was asked makes no sense here.
+    #[error("{detail}")]
+    Refused {
+        /// Why, and what would.
+        detail: String,
+    },
     /// The store is closing, or its pool is overloaded.
     #[error("the store takes no more work now")]
     Unavailable,
@@ -90,6 +99,8 @@ impl StoreError {
                 },
             },
             Self::Locked { path } => Self::Locked { path: path.clone() },
+            Self::Interrupted => Self::Interrupted,
+            Self::Refused { detail } => Self::Refused { detail: detail.clone() },
             Self::Unavailable => Self::Unavailable,
         }
     }

@@ -45,5 +45,8 @@ pub use store::{
     Delivery, Incoming, Maildrop, Promises, Provenance, Recipient, Removed, Store, Stored,
     Surrogate, Usage,
 };
-pub use upkeep::Upkeep;
+pub use upkeep::{
+    Advance, BackedUp, Finding, Freed, Recovered, Repaired, ShardStats, Stats, Upkeep, Verdict,
+    Watch,
+};
 pub use view::View;

@@ -143,7 +143,7 @@ fn stored(
         }
         Some(id) => Ok(Stored {
             id: MessageId::new(id),
-            uidl: shard.tag.uidl(id),
+            uidl: shard.native_uidl(id),
             octets: Octets::new(octets).plus_len(recipient.prefix.len()),
         }),
     }

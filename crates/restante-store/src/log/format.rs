@@ -6,14 +6,17 @@ use std::time::UNIX_EPOCH;
 use crate::disk::Existence;
 use crate::error::StoreError;
 use crate::log::disk::{Disk, read_exact_at};
-use crate::log::identity::Tag;
+use crate::log::identity::{Tag, Tags};
 
 /// What a store is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Format {
     /// What tells it from every other store.
     pub(crate) store: [u8; 16],
     pub(crate) tag: Tag,
+    /// Tags that the store had before it was recovered from a backup, oldest first, each with
+    /// the last epoch whose ids have it.
+    pub(crate) earlier: Vec<(Tag, u32)>,
     /// 1 to 256.
     pub(crate) shards: u16,
     /// The last epoch that was taken.
@@ -33,7 +36,8 @@ impl Format {
         let (mut store, mut tag) = ([0; 16], [0; 4]);
         disk.draw(&mut store)?;
         disk.draw(&mut tag)?;
-        Ok(Self { store, tag: Tag::drawn(tag), shards: shards.clamp(1, 256), epoch: 0 })
+        let (tag, shards) = (Tag::drawn(tag), shards.clamp(1, 256));
+        Ok(Self { store, tag, earlier: Vec::new(), shards, epoch: 0 })
     }
 
     /// The store's, or `None` where there is none.
@@ -67,10 +71,36 @@ impl Format {
         let next = self.epoch.max(floor).checked_add(1).ok_or_else(|| StoreError::Damaged {
             detail: "FORMAT: there is no epoch behind the last".into(),
         })?;
-        let taken = Self { epoch: next.max(u32::try_from(now).unwrap_or(next)), ..*self };
+        let taken = Self { epoch: next.max(u32::try_from(now).unwrap_or(next)), ..self.clone() };
         taken.save(disk).map_err(|fault| StoreError::disk("write FORMAT", fault))?;
+        let epoch = taken.epoch;
         *self = taken;
-        Ok(taken.epoch)
+        Ok(epoch)
+    }
+
+    /// That of the store, recovered from a backup, durably. What was given out after the backup
+    /// is not known here, and must never be given to other messages: so new ones get another
+    /// tag. Those in the backup keep their unique-ids.
+    pub(crate) fn recovered(mut self, disk: &dyn Disk) -> Result<Self, StoreError> {
+        let fault = |fault| StoreError::disk("write FORMAT", fault);
+        let is_old = |tag: Tag, format: &Self| {
+            tag == format.tag || format.earlier.iter().any(|(earlier, _)| *earlier == tag)
+        };
+        let mut tag = self.tag;
+        while is_old(tag, &self) {
+            let mut random = [0; 4];
+            disk.draw(&mut random).map_err(fault)?;
+            tag = Tag::drawn(random);
+        }
+        self.earlier.push((self.tag, self.epoch));
+        self.tag = tag;
+        self.save(disk).map_err(fault)?;
+        Ok(self)
+    }
+
+    /// The tags of all ids.
+    pub(crate) fn tags(&self) -> Tags {
+        Tags { now: self.tag, earlier: self.earlier.clone() }
     }
 
     fn save(&self, disk: &dyn Disk) -> io::Result<()> {
@@ -82,17 +112,19 @@ impl Format {
         disk.sync_dir(".")
     }
 
-    fn render(&self) -> String {
+    pub(crate) fn render(&self) -> String {
         let store = u128::from_be_bytes(self.store);
         let (tag, shards, epoch) = (self.tag.as_str(), self.shards, self.epoch);
-        let text = format!(
+        let mut text = format!(
             "{FIRST_LINE}\nversion {VERSION}\nstore {store:032x}\ntag {tag}\nshards {shards}\nepoch {epoch}\n"
         );
+        let line = |(tag, upto): &(Tag, u32)| format!("earlier {} {upto}\n", tag.as_str());
+        text.extend(self.earlier.iter().map(line));
         let crc = crc32c::crc32c(text.as_bytes());
         format!("{text}crc {crc:08x}\n")
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut values = text.lines().skip(2);
         let mut value = |name: &str| values.next()?.strip_prefix(name)?.strip_prefix(' ');
         let store = value("store")?;
@@ -101,10 +133,20 @@ impl Format {
             tag: Tag::parse(value("tag")?)?,
             shards: value("shards")?.parse().ok().filter(|shards| (1..=256).contains(shards))?,
             epoch: value("epoch")?.parse().ok()?,
+            earlier: text
+                .lines()
+                .filter_map(|line| line.strip_prefix("earlier "))
+                .map(earlier)
+                .collect::<Option<_>>()?,
         };
         // Written again it must be the same, checksum and all.
         (format.render() == text).then_some(format)
     }
+}
+
+fn earlier(line: &str) -> Option<(Tag, u32)> {
+    let (tag, upto) = line.split_once(' ')?;
+    Some((Tag::parse(tag)?, upto.parse().ok()?))
 }
 
 fn version(text: &str) -> Option<u32> {

@@ -38,6 +38,24 @@ impl Tag {
     }
 }
 
+/// The tags of a store's ids: it has more than one if it was recovered from a backup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Tags {
+    /// That of new ids.
+    pub(crate) now: Tag,
+    /// Those of earlier ids, oldest first, each with the last epoch that has it.
+    pub(crate) earlier: Vec<(Tag, u32)>,
+}
+
+impl Tags {
+    /// The tag of an id.
+    pub(crate) fn of(&self, id: u64) -> Tag {
+        let epoch = u32::try_from(id.unbounded_shr(32)).unwrap_or(u32::MAX);
+        let earlier = self.earlier.iter().find(|(_, upto)| epoch <= *upto);
+        earlier.map_or(self.now, |(tag, _)| *tag)
+    }
+}
+
 /// The character of the last five bits.
 fn character(bits: u64) -> u8 {
     let place = usize::try_from(bits & 31).unwrap_or_default();

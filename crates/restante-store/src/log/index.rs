@@ -1,11 +1,10 @@
 //! The index: what each maildrop holds, as far as the log was folded into it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use redb::{Builder, Database, ReadTransaction, ReadableDatabase, ReadableTable, TableError};
+use redb::{Builder, Database, ReadTransaction, ReadableDatabase, ReadableTable};
 
 use crate::disk::Existence;
 use crate::error::StoreError;
@@ -14,11 +13,13 @@ use crate::log::disk::Disk;
 use crate::log::entry::Entry;
 use crate::log::fill::Fill;
 use crate::log::fold::{self, Folded};
+use crate::log::index_view::View;
 use crate::log::mark::{Said, Spot};
 use crate::log::marks;
 use crate::log::overlay::{Change, Overlay, changed};
 use crate::log::position::Position;
 use crate::log::tables::{BIG, CHUNK, JOURNAL, META, SEGMENT, SOURCE, UIDL, VERSION};
+use crate::log::trouble::{failed, guarded, there};
 use crate::log::walk::{Sink, walk};
 use crate::log::withheld::Shown;
 
@@ -211,6 +212,11 @@ impl Index {
             let row = table.get((maildrop, id)).map_err(failed)?;
             Ok(row.map(|row| row.value().to_vec()))
         })
+    }
+
+    /// All of it as it is now.
+    pub(crate) fn view(&self) -> Result<View, StoreError> {
+        self.with(|database| Ok(View::new(database.begin_read().map_err(failed)?)))
     }
 
     /// The files that bodies of messages are in.
@@ -406,29 +412,4 @@ fn applied(database: &Database, store: [u8; 16]) -> Result<Position, StoreError>
 
 fn strange() -> StoreError {
     StoreError::Damaged { detail: "the index is of another store or another version".into() }
-}
-
-/// A table, or `None` where it was never written to.
-fn there<T>(table: Result<T, TableError>) -> Result<Option<T>, StoreError> {
-    match table {
-        Ok(table) => Ok(Some(table)),
-        Err(TableError::TableDoesNotExist(_)) => Ok(None),
-        Err(fault) => Err(failed(fault)),
-    }
-}
-
-fn failed(fault: impl Into<redb::Error>) -> StoreError {
-    match fault.into() {
-        redb::Error::Io(fault) => StoreError::disk("use the index", fault),
-        other => StoreError::Damaged { detail: format!("the index: {other}") },
-    }
-}
-
-/// An index whose octets are not those written may be more than redb expects.
-fn guarded<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
-        Err(StoreError::Damaged {
-            detail: "the index makes no sense: it is made anew at the next start".into(),
-        })
-    })
 }

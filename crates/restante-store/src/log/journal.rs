@@ -39,7 +39,7 @@ pub(crate) fn read(
         let scan = Scan { file: &*file, number, seed: shard.seed(), end: *end };
         read_segment(&scan, offset(place), maildrop, shard, &mut told).map_err(fault)?;
     }
-    tell_events(&recent, maildrop, shard.tag, &mut told);
+    tell_events(&recent, maildrop, &shard.tags, &mut told);
     let mut entries = in_order(told);
     let named: BTreeMap<MessageId, Uidl> =
         entries.iter().filter_map(|entry| Some((entry.message?, entry.uidl.clone()?))).collect();
@@ -71,7 +71,7 @@ fn read_segment(
             },
         };
         at = record.end();
-        tell(scan, &record, maildrop, shard.tag, told);
+        tell(scan, &record, maildrop, &shard.tags, told);
     }
     Ok(())
 }

@@ -48,6 +48,7 @@ mod header;
 mod holds;
 mod identity;
 mod index;
+mod index_view;
 mod intake;
 mod journal;
 #[cfg(test)]
@@ -57,6 +58,7 @@ mod lives;
 mod mark;
 mod marks;
 mod meta;
+mod moment;
 #[cfg(test)]
 mod month;
 #[cfg(test)]
@@ -87,14 +89,17 @@ mod snapshot;
 mod snapshots;
 #[cfg(test)]
 mod space;
+mod standstill;
 mod store;
 #[cfg(test)]
 mod story;
 mod tables;
+mod tagged;
 mod tail;
 mod telling;
 #[cfg(test)]
 mod trial;
+mod trouble;
 mod upkeep;
 mod usages;
 mod victim;

@@ -38,7 +38,7 @@ pub(crate) fn open(
     let lock: Arc<dyn Lock> =
         locked.ok_or_else(|| StoreError::Locked { path: name.to_owned() })?.into();
     let format = format(&**disk, settings.shards)?;
-    let epochs = Arc::new(Epochs::new(Arc::clone(disk), format));
+    let epochs = Arc::new(Epochs::new(Arc::clone(disk), format.clone()));
     // FORMAT is durable before the first shard is made.
     let mut epoch = epochs.take(0)?;
     let kept = quarantine::all(&**disk)?;
@@ -126,7 +126,7 @@ fn writer(
         folder: ground.folder,
         number: ground.shard,
         store: format.store,
-        tag: format.tag,
+        tags: format.tags(),
         settings: settings.clone(),
         segments,
         index,

@@ -85,6 +85,20 @@ pub(crate) fn all(disk: &dyn Disk) -> Result<Kept, StoreError> {
     Ok(kept)
 }
 
+/// Notes, durably, that all that is in quarantine was dealt with.
+pub(crate) fn close(disk: &dyn Disk) -> Result<(), StoreError> {
+    let fault = |fault| StoreError::disk("note what was dealt with in quarantine", fault);
+    let open = all(disk)?.open;
+    if open.is_empty() {
+        return Ok(());
+    }
+    for stretch in open {
+        let name = format!("{FOLDER}/{}", stretch.name());
+        disk.rename(&name, &format!("{name}{SEEN}")).map_err(fault)?;
+    }
+    disk.sync_dir(FOLDER).map_err(fault)
+}
+
 /// How long the copy of a stretch is, in octets.
 pub(crate) fn length(disk: &dyn Disk, stretch: &Stretch) -> io::Result<u64> {
     disk.open(&format!("{FOLDER}/{}", stretch.name()), Existence::Old)?.len()

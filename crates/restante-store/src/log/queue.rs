@@ -11,6 +11,7 @@ use crate::log::addition::Addition;
 use crate::log::compacted::Compacted;
 use crate::log::deed::Deed;
 use crate::log::meta::Destroyed;
+use crate::log::moment::Moment;
 
 /// Something to be made durable, and whom to tell.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub(crate) enum Job {
     Remove(u64, Sender<Result<(), StoreError>>),
     /// Room is to be given back: of one segment, if one is worth it.
     Compact(Sender<Result<Option<Compacted>, StoreError>>),
+    /// The shard is to be looked at as it is at one moment.
+    Still(Sender<Result<Moment, StoreError>>),
 }
 
 impl Job {
@@ -36,7 +39,7 @@ impl Job {
             Self::Destroy(destroyed, ..) => Some(destroyed.maildrop),
             Self::Deed(deed, _) => Some(deed.maildrop),
             Self::Remove(maildrop, _) => Some(*maildrop),
-            Self::Compact(_) => None,
+            Self::Compact(_) | Self::Still(_) => None,
         }
     }
 
@@ -45,7 +48,7 @@ impl Job {
         match self {
             Self::Add(addition, _) => addition.replaces.is_some(),
             Self::Deed(..) => true,
-            Self::Destroy(..) | Self::Remove(..) | Self::Compact(_) => false,
+            Self::Destroy(..) | Self::Remove(..) | Self::Compact(_) | Self::Still(_) => false,
         }
     }
 
@@ -55,7 +58,7 @@ impl Job {
             Self::Add(addition, _) => addition.size(),
             Self::Destroy(destroyed, ..) => destroyed.size(),
             Self::Deed(deed, _) => deed.size(),
-            Self::Remove(..) | Self::Compact(_) => 96,
+            Self::Remove(..) | Self::Compact(_) | Self::Still(_) => 96,
         }
     }
 }

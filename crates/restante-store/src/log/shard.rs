@@ -13,7 +13,7 @@ use crate::error::StoreError;
 use crate::log::disk::{Disk, Lock, read_exact_at};
 use crate::log::entry::{Entry, NAMED};
 use crate::log::epochs::IdSource;
-use crate::log::identity::Tag;
+use crate::log::identity::Tags;
 use crate::log::index::Index;
 use crate::log::mark::{Said, Spot};
 use crate::log::notes::Notes;
@@ -25,6 +25,7 @@ use crate::log::record::{HEAD_OCTETS, Head, offset};
 use crate::log::segments::Segments;
 use crate::log::settings::Settings;
 use crate::log::snapshots::Snapshots;
+use crate::log::tagged::Tagged;
 use crate::log::usages::{Sum, Usages};
 use crate::log::walk::Sink;
 use crate::store::Usage;
@@ -36,7 +37,7 @@ pub(crate) struct Shard {
     pub(crate) folder: String,
     pub(crate) number: u16,
     pub(crate) store: [u8; 16],
-    pub(crate) tag: Tag,
+    pub(crate) tags: Tags,
     pub(crate) settings: Settings,
     pub(crate) segments: Segments,
     pub(crate) index: Index,
@@ -102,7 +103,8 @@ impl Shard {
         credential: Option<u64>,
         sink: &mut impl Sink,
     ) -> Result<(), StoreError> {
-        self.index.walk_for(maildrop, credential, &self.overlay, sink)
+        let mut told = Tagged { tags: &self.tags, sink };
+        self.index.walk_for(maildrop, credential, &self.overlay, &mut told)
     }
 
     /// What a maildrop holds, and all that was said of its messages, or of others that are gone.
@@ -153,10 +155,15 @@ impl Shard {
         })
     }
 
+    /// The unique-id that an id has by itself.
+    pub(crate) fn native_uidl(&self, id: u64) -> Uidl {
+        self.tags.of(id).uidl(id)
+    }
+
     /// The unique-id of a message.
     pub(crate) fn uidl(&self, maildrop: u64, entry: &Entry) -> Result<Uidl, StoreError> {
         if entry.flags & NAMED == 0 {
-            return Ok(self.tag.uidl(entry.id));
+            return Ok(self.native_uidl(entry.id));
         }
         let known = {
             let overlay = self.overlay.read().unwrap_or_else(PoisonError::into_inner);

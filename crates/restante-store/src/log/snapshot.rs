@@ -81,7 +81,7 @@ impl Snapshot {
         // Before the listing: rather looked up once too often.
         let moves = shard.moves.load(Ordering::Acquire);
         let seen = shard.arrivals.count(maildrop);
-        let mut rows = Rows::new(shard.tag.naming());
+        let mut rows = Rows::new(shard.tags.now.naming());
         shard.walk_for(maildrop.get(), Some(view.credential), &mut rows)?;
         let (listing, rows) = rows.finish()?;
         let listing = Arc::new(listing);

@@ -22,11 +22,12 @@ use crate::log::queue::Job;
 use crate::log::real::RealDisk;
 use crate::log::settings::Settings;
 use crate::log::snapshot::Snapshot;
+use crate::log::upkeep;
 use crate::log::writer::Writer;
 use crate::pending::Pending;
 use crate::pool::Pool;
 use crate::store::{Delivery, Incoming, Maildrop, Promises, Store, Usage};
-use crate::upkeep::Upkeep;
+use crate::upkeep::{Recovered, Repaired, Stats, Upkeep, Watch};
 use crate::view::View;
 
 /// A store that keeps all messages in logs of its own. FORMAT.md says how.
@@ -88,10 +89,40 @@ impl LogStore {
     /// What was found damaged in the store in this folder and was not repaired, as it is noted
     /// there. Nothing is opened or changed, so that it may be asked while a server runs.
     pub fn noted_damage(root: &Path) -> Result<Vec<Damage>, StoreError> {
-        let name = root.display().to_string();
-        let disk = RealDisk::open(disk::Disk::default(), root)
-            .map_err(|fault| StoreError::disk(format!("open {name}"), fault))?;
-        opening::noted_damage(&disk)
+        opening::noted_damage(&*on_disk(root)?)
+    }
+
+    /// Makes the index of the store in this folder anew; nobody may have it open.
+    pub fn rebuild_index(
+        root: &Path,
+        settings: &Settings,
+        watch: &dyn Watch,
+    ) -> Result<Stats, StoreError> {
+        upkeep::rebuild(&on_disk(root)?, &root.display().to_string(), settings, watch)
+    }
+
+    /// Deals with what is damaged in the store in this folder; nobody may have it open.
+    pub fn repair(
+        root: &Path,
+        settings: &Settings,
+        watch: &dyn Watch,
+    ) -> Result<Repaired, StoreError> {
+        upkeep::repair(&on_disk(root)?, &root.display().to_string(), settings, watch)
+    }
+
+    /// Makes a store in this folder, where none may be, out of a backup.
+    pub fn recover_from(
+        backup: &Path,
+        root: &Path,
+        settings: &Settings,
+        watch: &dyn Watch,
+    ) -> Result<Recovered, StoreError> {
+        let mut recovered = upkeep::restore(&*on_disk(backup)?, &*on_disk(root)?, watch)?;
+        let store = Self::open(root, settings)?;
+        let stats = store.stats();
+        store.close();
+        recovered.messages = stats?.shards.iter().map(|shard| shard.messages).sum();
+        Ok(recovered)
     }
 
     /// Gives room back: segments of which little is live are copied on, and given up. They are
@@ -145,6 +176,12 @@ impl LogStore {
     pub fn damage(&self) -> &[Damage] {
         &self.damage
     }
+}
+
+fn on_disk(root: &Path) -> Result<Arc<dyn Disk>, StoreError> {
+    let disk = RealDisk::open(disk::Disk::default(), root)
+        .map_err(|fault| StoreError::disk(format!("open {}", root.display()), fault))?;
+    Ok(Arc::new(disk))
 }
 
 impl Store for LogStore {

@@ -9,7 +9,7 @@ use crate::log::actor::Actor;
 use crate::log::disk::read_exact_at;
 use crate::log::event::{self, ACCEPTED, AcceptedOnce, DESTROYED, Event};
 use crate::log::extensions::Extensions;
-use crate::log::identity::Tag;
+use crate::log::identity::Tags;
 use crate::log::mark::{ASIDE, DEATHS, HELD, HIDDEN, Mark, Said, reason_of};
 use crate::log::meta::{Destroyed, RecipientRow, message};
 use crate::log::provenance::{self, MESSAGE_ID_OCTETS_MAX, MessageIdAt, Origin};
@@ -43,7 +43,7 @@ pub(crate) fn tell(
     scan: &Scan<'_>,
     record: &Record,
     maildrop: u64,
-    tag: Tag,
+    tags: &Tags,
     told: &mut Vec<Told>,
 ) {
     let Record { head, meta, .. } = record;
@@ -54,7 +54,7 @@ pub(crate) fn tell(
                 if row.maildrop == maildrop && row.id != 0 {
                     let origin = origin(scan, record, message.extensions, &message.rows, number);
                     let octets = head.body_octets.saturating_add(row.prefix.len() as u64);
-                    told.push(accepted(tag, row.id, row.uidl, head.time, octets, origin));
+                    told.push(accepted(tags, row.id, row.uidl, head.time, octets, origin));
                 }
             }
         }
@@ -66,7 +66,7 @@ pub(crate) fn tell(
                 told.extend(ids.map(|id| gone(id, head.time, actor.clone())));
             }
         }
-        Some(Kind::Event) => tell_events(meta, maildrop, tag, told),
+        Some(Kind::Event) => tell_events(meta, maildrop, tags, told),
         Some(Kind::Mark) => {
             if let Some(mark) = Mark::decode(meta).filter(|mark| mark.maildrop == maildrop) {
                 tell_mark(&mark, head.time, told);
@@ -77,17 +77,17 @@ pub(crate) fn tell(
 }
 
 /// Adds what the entries of an EVENT tell of this maildrop.
-pub(crate) fn tell_events(meta: &[u8], maildrop: u64, tag: Tag, told: &mut Vec<Told>) {
+pub(crate) fn tell_events(meta: &[u8], maildrop: u64, tags: &Tags, told: &mut Vec<Told>) {
     let ours = event::all(meta).filter(|event| event.maildrop == maildrop);
-    told.extend(ours.filter_map(|event| tell_event(&event, tag)));
+    told.extend(ours.filter_map(|event| tell_event(&event, tags)));
 }
 
-fn tell_event(event: &Event<'_>, tag: Tag) -> Option<Told> {
+fn tell_event(event: &Event<'_>, tags: &Tags) -> Option<Told> {
     match event.what {
         ACCEPTED => {
             let AcceptedOnce { octets, uidl, extensions } = AcceptedOnce::decode(event.octets)?;
             let origin = provenance::decode(Extensions::decode(extensions)?, &[], 0);
-            Some(accepted(tag, event.id, uidl, event.time, octets, origin))
+            Some(accepted(tags, event.id, uidl, event.time, octets, origin))
         }
         DESTROYED => Some(gone(event.id, event.time, Actor::decode(event.octets))),
         _ => {
@@ -136,7 +136,7 @@ fn message_id(scan: &Scan<'_>, record: &Record, offset: u64, length: usize) -> O
     text.iter().all(u8::is_ascii_graphic).then_some(text)
 }
 
-fn accepted(tag: Tag, id: u64, uidl: &[u8], at: u64, octets: u64, origin: Origin) -> Told {
+fn accepted(tags: &Tags, id: u64, uidl: &[u8], at: u64, octets: u64, origin: Origin) -> Told {
     let Origin { peer, sender, address, known } = origin;
     let message_id = match known.message_id {
         Some(MessageIdAt::Text(text)) => Some(String::from_utf8_lossy(&text).into_owned()),
@@ -148,7 +148,7 @@ fn accepted(tag: Tag, id: u64, uidl: &[u8], at: u64, octets: u64, origin: Origin
         entry: JournalEntry {
             at: time(at),
             message: Some(MessageId::new(id)),
-            uidl: Some(brought.unwrap_or_else(|| tag.uidl(id))),
+            uidl: Some(brought.unwrap_or_else(|| tags.of(id).uidl(id))),
             credential: None,
             peer: Some(peer).filter(|peer| !peer.is_empty()),
             what: Happened::Accepted {

@@ -15,6 +15,7 @@ use crate::log::deed::{Act, Deed};
 use crate::log::give_back::{GiveBack, Step};
 use crate::log::holds::Holds;
 use crate::log::meta::Destroyed;
+use crate::log::moment::Moment;
 use crate::log::overlay::Overlay;
 use crate::log::prepare::prepare;
 use crate::log::queue::Job;
@@ -106,6 +107,10 @@ impl Writer {
                 Job::Compact(answer) => {
                     self.commit(std::mem::take(&mut together));
                     self.room.ask(answer);
+                }
+                Job::Still(answer) => {
+                    self.commit(std::mem::take(&mut together));
+                    let _ = answer.send(self.still());
                 }
                 job => together.push(job),
             }
@@ -222,7 +227,7 @@ impl Writer {
                 Job::Destroy(destroyed, moves, _) => Some((destroyed, *moves)),
                 Job::Deed(deed, _) => deed.decided.destroyed.as_mut().map(|gone| (gone, now)),
                 Job::Add(addition, _) => addition.replaces.as_mut().map(|gone| (gone, now)),
-                Job::Remove(..) | Job::Compact(_) => None,
+                Job::Remove(..) | Job::Compact(_) | Job::Still(_) => None,
             };
             if let Some((destroyed, moves)) = destroyed {
                 self.name_copies(destroyed, moves)?;
@@ -238,7 +243,7 @@ impl Writer {
                 Job::Add(addition, _) => writing.add(addition)?,
                 Job::Destroy(destroyed, ..) => writing.destroy(destroyed)?,
                 Job::Deed(deed, _) => writing.decided(&mut deed.decided)?,
-                Job::Remove(..) | Job::Compact(_) => {}
+                Job::Remove(..) | Job::Compact(_) | Job::Still(_) => {}
             }
         }
         let Writing { batch, epoch, .. } = writing;
@@ -330,6 +335,18 @@ impl Writer {
         destroyed.copies.sort_unstable();
         destroyed.copies.dedup();
         Ok(())
+    }
+
+    /// The shard as it is now, with an index that knows all of it.
+    fn still(&mut self) -> Result<Moment, StoreError> {
+        self.index_all()?;
+        let (upto, mut segments) = (self.tail.position(), self.shard.segments.all());
+        // What is written is longer by now than when it was begun.
+        if let Some(end) = segments.get_mut(&upto.segment) {
+            *end = upto.offset;
+        }
+        let is_reserve_held = self.reserve.is_held();
+        Ok(Moment { index: self.shard.index.view()?, segments, is_reserve_held })
     }
 
     /// How many wait for room to be given back.
@@ -454,6 +471,7 @@ fn accept(job: Job) {
         Job::Destroy(_, _, answer) | Job::Remove(_, answer) => drop(answer.send(Ok(()))),
         Job::Deed(deed, answer) => drop(answer.send(Ok(deed.decided.answer))),
         Job::Compact(answer) => drop(answer.send(Ok(None))),
+        Job::Still(_) => {}
     }
 }
 
@@ -466,6 +484,7 @@ fn refuse(jobs: impl Iterator<Item = Job>, fault: &StoreError) {
             }
             Job::Deed(_, answer) => drop(answer.send(Err(fault.again()))),
             Job::Compact(answer) => drop(answer.send(Err(fault.again()))),
+            Job::Still(answer) => drop(answer.send(Err(fault.again()))),
         }
     }
 }
