@@ -16,6 +16,15 @@ pub struct Keeping {
     pub quota: Quota,
 }
 
+impl Keeping {
+    /// Whether the store has to remember something of messages beyond that they are there: it
+    /// does unless a deletion destroys, for all, and nothing goes by itself.
+    #[must_use]
+    pub fn needs_custody(&self) -> bool {
+        self.delete != Delete::Destroy || self.views != Views::Shared || self.retention.is_some()
+    }
+}
+
 /// What becomes of a message that a session deleted and updated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Delete {

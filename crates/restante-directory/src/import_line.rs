@@ -5,6 +5,7 @@
 use mail_wire::Secret;
 
 use crate::password::check_imported;
+use crate::rules::Rule;
 
 /// What a line says.
 #[derive(Debug)]
@@ -12,6 +13,8 @@ pub(crate) struct ImportEntry<'a> {
     pub(crate) name: &'a str,
     pub(crate) password: ImportedPassword,
     pub(crate) addresses: Vec<&'a str>,
+    /// The rules of keeping that it gets for its own.
+    pub(crate) keeping: Vec<(Rule, &'a str)>,
 }
 
 /// What a line says about the password.
@@ -35,6 +38,13 @@ pub(crate) fn parse(line: &str) -> Result<Option<ImportEntry<'_>>, String> {
         return Ok(None);
     }
     let fields: Vec<&str> = line.splitn(PASSWD_FIELDS, ':').collect();
+    if let [name, password, third, fourth, ..] = fields.as_slice()
+        && fourth.contains('=')
+    {
+        // Rules hold colons themselves: `delete=hold:30d`.
+        let rest = line.splitn(4, ':').last().unwrap_or_default();
+        return entry(name, password, third, keeping(rest)?).map(Some);
+    }
     let (name, password, third) = match fields.as_slice() {
         [_] => {
             return Err("there is no `:`; write name:hash:addresses".to_owned());
@@ -54,11 +64,37 @@ pub(crate) fn parse(line: &str) -> Result<Option<ImportEntry<'_>>, String> {
         [name, password, ..] => (*name, *password, ""),
         [] => return Ok(None),
     };
-    Ok(Some(ImportEntry {
+    entry(name, password, third, Vec::new()).map(Some)
+}
+
+fn entry<'a>(
+    name: &'a str,
+    password: &'a str,
+    addresses: &'a str,
+    keeping: Vec<(Rule, &'a str)>,
+) -> Result<ImportEntry<'a>, String> {
+    let addresses = addresses.split(',').map(str::trim).filter(|address| !address.is_empty());
+    Ok(ImportEntry {
         name: name.trim(),
         password: parse_password(password)?,
-        addresses: third.split(',').map(str::trim).filter(|address| !address.is_empty()).collect(),
-    }))
+        addresses: addresses.collect(),
+        keeping,
+    })
+}
+
+/// `rule=value,rule=value`.
+fn keeping(field: &str) -> Result<Vec<(Rule, &str)>, String> {
+    let pairs = field.split(',').map(str::trim).filter(|pair| !pair.is_empty());
+    pairs
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').ok_or("the fourth field takes rule=value")?;
+            let rule = Rule::named(name.trim()).ok_or_else(|| {
+                let names: Vec<&str> = Rule::ALL.iter().map(|rule| rule.name()).collect();
+                format!("the fourth field has an unknown rule; there are {}", names.join(", "))
+            })?;
+            Ok((rule, value.trim()))
+        })
+        .collect()
 }
 
 fn parse_password(field: &str) -> Result<ImportedPassword, String> {
@@ -120,6 +156,17 @@ mod tests {
             parse("a@b:{PLAIN}x y ").unwrap().unwrap().password,
             ImportedPassword::Plain(plain) if plain.expose() == "x y "
         ));
+        let line = "a@b::x@b, y@b:delete=hold:30d, retention=7d after retrieval,quota-octets=1GiB";
+        let entry = parse(line).unwrap().unwrap();
+        assert_eq!(entry.addresses, ["x@b", "y@b"]);
+        assert_eq!(
+            entry.keeping,
+            [
+                (Rule::Delete, "hold:30d"),
+                (Rule::Retention, "7d after retrieval"),
+                (Rule::QuotaOctets, "1GiB"),
+            ]
+        );
         for none in ["a@b:", "a@b:*", "a@b::x@b"] {
             let password = parse(none).unwrap().unwrap().password;
             assert!(matches!(password, ImportedPassword::None), "{none}");
@@ -139,6 +186,7 @@ mod tests {
             ("a@b:{ARGON2ID}secret", "PHC"),
             ("a@b:{ARGON2I}secret", "{ARGON2I}"),
             ("a@b", "no `:`"),
+            ("a@b:::keep=all", "unknown rule; there are delete, views"),
             ("a@b:{PLAIN}x:1:1:::/bin/sh:allow_nets=192.0.2.0/24", "extra fields"),
         ] {
             let why = parse(line).unwrap_err();

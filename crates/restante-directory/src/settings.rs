@@ -20,6 +20,8 @@ pub struct Settings {
     pub main_password_over_pop3: bool,
     /// How maildrops are kept and used where the account does not say.
     pub rules: Rules,
+    /// Whether the store remembers enough of messages to keep them by all rules there are.
+    pub custody: bool,
     /// What a hash of a main password costs.
     pub hash: HashCost,
     /// How many hashes are computed at once; one a core, as each keeps a core busy.
@@ -45,6 +47,7 @@ impl Default for Settings {
             postmaster: None,
             main_password_over_pop3: true,
             rules: Rules::default(),
+            custody: true,
             hash: HashCost::default(),
             hash_places: std::thread::available_parallelism().map_or(1, usize::from),
             // security §4.2: a queue of 64 a core is two seconds of waiting at 30 ms a hash.

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pop3_proto::server::policy::Utf8Legacy;
-use restante_directory::{Accounts, Directory, LoginDelay, Manage, Rules};
+use restante_directory::{Accounts, Batch, Directory, LoginDelay, Manage, Rules};
 use restante_server::Services;
 use restante_server::guard::leases::LeaseSettings;
 use restante_server::guard::limits::Limits;
@@ -55,10 +55,11 @@ impl Backends {
     pub(crate) async fn open(settings: &Settings) -> Result<Self, Failure> {
         let state = &settings.site.state;
         make_state(state)?;
-        let accounts = Accounts::open(&state.join(ACCOUNTS), directory_settings(settings))
+        let stands = standing(settings)?;
+        let options = directory_settings(settings, stands.backend);
+        let accounts = Accounts::open(&state.join(ACCOUNTS), options)
             .map_err(|error| unopened("accounts", state, &error))?;
         let accounts = Arc::new(accounts);
-        let stands = standing(settings)?;
         let store = open_store(settings, stands.backend, &stands.path)?;
         let bind = match stands.backend {
             Backend::Maildir => Some(binding::into_store(stands.path.clone())),
@@ -143,10 +144,11 @@ pub(crate) async fn concerns(settings: &Settings) -> Result<Vec<String>, Failure
     }
     let unknown =
         |error: &dyn Display| Failure::new(format!("the accounts cannot be looked at: {error}"));
-    let accounts =
-        Accounts::open(&path, directory_settings(settings)).map_err(|error| unknown(&error))?;
+    let backend = standing(settings)?.backend;
+    let options = directory_settings(settings, backend);
+    let accounts = Accounts::open(&path, options).map_err(|error| unknown(&error))?;
     let mut concerns = accounts.concerns().await.map_err(|error| unknown(&error))?;
-    if standing(settings)?.backend == Backend::Maildir {
+    if backend == Backend::Maildir {
         let asked = beyond_custody(&accounts).await.map_err(|error| unknown(&error))?;
         concerns.extend(asked);
     }
@@ -220,7 +222,7 @@ pub(crate) fn server_settings(
     }
 }
 
-fn directory_settings(settings: &Settings) -> restante_directory::Settings {
+fn directory_settings(settings: &Settings, backend: Backend) -> restante_directory::Settings {
     restante_directory::Settings {
         domains: settings.site.domains.clone(),
         plus_separator: settings.intake.plus_separator,
@@ -228,20 +230,23 @@ fn directory_settings(settings: &Settings) -> restante_directory::Settings {
         postmaster: settings.intake.postmaster.clone(),
         main_password_over_pop3: settings.site.main_password_over_pop3,
         rules: rules(settings),
+        custody: backend == Backend::Log,
         ..restante_directory::Settings::default()
     }
 }
 
 /// How maildrops are kept and used where the account does not say.
 fn rules(settings: &Settings) -> Rules {
-    let site = &settings.site;
+    let (site, keeping) = (&settings.site, settings.keeping);
     Rules {
+        keeping: keeping.keeping,
+        over_quota: keeping.over_quota,
         sessions: match site.sessions {
             SessionsSetting::Exclusive => restante_directory::Sessions::Exclusive,
             SessionsSetting::Snapshot => restante_directory::Sessions::Snapshot,
         },
         login_delay: LoginDelay(site.login_delay),
-        ..Rules::default()
+        batch: Batch(settings.workers.batch),
     }
 }
 

@@ -40,7 +40,7 @@ impl Parts {
                 self.naming.give_address(transaction, address, id)?;
             }
             for (rule, text) in &new.keeping {
-                own_rules::set(transaction, id, *rule, Some(text))?;
+                own_rules::set(transaction, id, (*rule, Some(text)), self.custody)?;
             }
             self.shown(transaction, id)
         })?;
@@ -116,7 +116,7 @@ impl Parts {
                     change.main_password_over_pop3.flatten()
                 ])?;
             for (rule, text) in &change.keeping {
-                own_rules::set(transaction, id, *rule, text.as_deref())?;
+                own_rules::set(transaction, id, (*rule, text.as_deref()), self.custody)?;
             }
             self.shown(transaction, id)
         })?;

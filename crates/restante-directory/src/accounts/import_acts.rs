@@ -7,11 +7,13 @@ use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use super::account_acts::check_password;
 use super::insert::AccountRow;
+use super::own_rules;
 use super::parts::Parts;
 use crate::import_line::{self, ImportEntry, ImportedPassword};
 use crate::password::Forms;
 use crate::records::{ImportBatch, ImportReport};
 use crate::refusal::ManageError;
+use crate::rules::Rule;
 
 /// What becomes of a line's password, after the slow part.
 enum Prepared {
@@ -204,6 +206,9 @@ impl Parts {
         for address in &line.addresses {
             given |= self.naming.give_address(transaction, address, account)?;
         }
+        for (rule, text) in &line.keeping {
+            given |= own_rules::give(transaction, account, (*rule, text), self.custody)?;
+        }
         Ok(match (there, given) {
             (None, _) => Taken::Added,
             (Some(_), true) => Taken::Completed,
@@ -254,6 +259,7 @@ impl Parts {
 struct Owned {
     name: String,
     addresses: Vec<String>,
+    keeping: Vec<(Rule, String)>,
 }
 
 impl From<&ImportEntry<'_>> for Owned {
@@ -261,6 +267,7 @@ impl From<&ImportEntry<'_>> for Owned {
         Self {
             name: entry.name.to_owned(),
             addresses: entry.addresses.iter().map(ToString::to_string).collect(),
+            keeping: entry.keeping.iter().map(|&(rule, text)| (rule, text.to_owned())).collect(),
         }
     }
 }

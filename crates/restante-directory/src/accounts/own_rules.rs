@@ -9,6 +9,10 @@ use crate::kind::Kind;
 use crate::refusal::ManageError;
 use crate::rules::{Rule, Rules, Ruling};
 
+/// Why a rule is refused that the store cannot keep mail by.
+const NO_CUSTODY: &str = "Maildirs remember nothing of messages; `restante store copy` \
+                                     takes the mail to a store that does";
+
 /// The rules of an account: the site's, with its own in their places. One that cannot be read
 /// is an error: to go by another could destroy mail.
 pub(super) fn resolved(
@@ -40,12 +44,13 @@ pub(super) fn rulings(
     Ok(resolved(connection, account, site)?.rulings(&own(connection, account)?, kinds))
 }
 
-/// Gives an account a rule of its own, or the site's again.
+/// Gives an account a rule of its own, or the site's again. `custody`: whether the store can do
+/// all that rules ask for.
 pub(super) fn set(
     transaction: &Transaction<'_>,
     account: i64,
-    rule: Rule,
-    text: Option<&str>,
+    (rule, text): (Rule, Option<&str>),
+    custody: bool,
 ) -> Result<(), ManageError> {
     let Some(text) = text else {
         transaction
@@ -54,8 +59,11 @@ pub(super) fn set(
         return Ok(());
     };
     let mut read = Rules::default();
-    read.set(rule, text.trim())
-        .map_err(|why| ManageError::BadRule { rule: rule.name().to_owned(), why })?;
+    let bad = |why| ManageError::BadRule { rule: rule.name().to_owned(), why };
+    read.set(rule, text.trim()).map_err(bad)?;
+    if !custody && read.keeping.needs_custody() {
+        return Err(bad(NO_CUSTODY.to_owned()));
+    }
     transaction
         .prepare_cached(
             "INSERT INTO keeping (account, rule, value) VALUES (?1, ?2, ?3)
@@ -63,6 +71,25 @@ pub(super) fn set(
         )?
         .execute(params![account, rule.name(), read.written(rule)])?;
     Ok(())
+}
+
+/// Gives an account a rule of its own that it has not yet. `false`: it has just this one.
+pub(super) fn give(
+    transaction: &Transaction<'_>,
+    account: i64,
+    (rule, text): (Rule, &str),
+    custody: bool,
+) -> Result<bool, ManageError> {
+    let there = own(transaction, account)?.remove(&rule);
+    set(transaction, account, (rule, Some(text)), custody)?;
+    match there {
+        None => Ok(true),
+        Some(there) if own(transaction, account)?.get(&rule) == Some(&there) => Ok(false),
+        Some(there) => Err(ManageError::BadRule {
+            rule: rule.name().to_owned(),
+            why: format!("it is `{there}` already; `restante account change` changes it"),
+        }),
+    }
 }
 
 /// As the database writes it.

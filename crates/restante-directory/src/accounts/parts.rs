@@ -28,6 +28,8 @@ pub(super) struct Parts {
     pub(super) main_password_over_pop3: bool,
     /// The site's.
     pub(super) rules: Rules,
+    /// Whether the store can keep mail by all rules there are.
+    pub(super) custody: bool,
     pub(super) clock: Clock,
     pub(super) database: Database,
     pub(super) memory: Memory,
@@ -66,6 +68,7 @@ impl Parts {
             postmaster,
             main_password_over_pop3: settings.main_password_over_pop3,
             rules: settings.rules,
+            custody: settings.custody,
             clock: settings.clock,
             database,
             memory: Memory::default(),

@@ -2,6 +2,7 @@
 
 mod change;
 mod import;
+mod keeping;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -45,7 +46,7 @@ enum Act {
         #[arg(long)]
         json: bool,
     },
-    /// Change from where an account may be used, and how
+    /// Change from where an account may be used, how, and how its mail is kept
     Change(change::Args),
     /// Disable accounts: nobody is let in, mail is refused for now, what is there stays
     Disable {
@@ -100,6 +101,8 @@ struct Add {
     /// An existing Maildir that becomes its maildrop; nothing in it is changed
     #[arg(long, value_name = "DIR")]
     maildir: Option<PathBuf>,
+    #[command(flatten)]
+    keeping: keeping::Options,
 }
 
 #[derive(Debug, clap::Args)]
@@ -184,11 +187,15 @@ async fn add(
     let maildir = new.maildir.map(std::path::absolute).transpose().map_err(|error| {
         Failure::new(format!("the path of the Maildir cannot be made absolute: {error}"))
     })?;
+    // `site` is what a new account has anyhow.
+    let wanted = new.keeping.wanted().into_iter();
+    let own = wanted.filter_map(|(rule, text)| Some((rule, text?))).collect();
     let account = NewAccount {
         password,
         addresses: new.addresses,
         networks: new.networks,
         allow_clear_text: new.allow_clear_text,
+        keeping: own,
         ..NewAccount::named(new.account)
     };
     let request = Request::AccountAdd(AccountAdd { account, maildir });
@@ -270,7 +277,7 @@ async fn show(reach: &Reach, name: String, json: bool, output: Output) -> Result
     let password = if record.has_password { last_use } else { "none".to_owned() };
     let [networks, clear_text, over_pop3] = change::conditions(&record);
     let labels: Vec<_> = app_passwords.iter().map(|one| one.label.as_str()).collect();
-    for (what, told) in [
+    let mut rows = vec![
         ("account", name),
         ("state", state(&record).to_owned()),
         ("created", human::relative(record.created, now)),
@@ -282,7 +289,9 @@ async fn show(reach: &Reach, name: String, json: bool, output: Output) -> Result
         ("app passwords", if labels.is_empty() { "none".to_owned() } else { labels.join(", ") }),
         ("mail", told_totals(&mail)),
         ("maildrop", record.maildrop.to_string()),
-    ] {
+    ];
+    rows.extend(keeping::rows(&record));
+    for (what, told) in rows {
         output.line(format_args!("{what:<14} {}", printable(&told)))?;
     }
     Ok(())

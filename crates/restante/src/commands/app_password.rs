@@ -2,9 +2,11 @@
 
 use std::process::ExitCode;
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 use jiff::{Timestamp, Zoned};
-use restante_directory::{AppPasswordRecord, GeneratedAppPassword, Kind, NewAppPassword, Scope};
+use restante_directory::{
+    AppPasswordRecord, GeneratedAppPassword, Kind, LastUse, NewAppPassword, Scope,
+};
 
 use crate::commands::reaching::reach;
 use crate::human;
@@ -50,6 +52,13 @@ struct Add {
     account: String,
     /// What you call it: `laptop`, `zammad`
     label: String,
+    /// What uses it: a person's device, or a worker, one of several robots that share the
+    /// maildrop and get each message once
+    #[arg(long, value_enum, default_value_t = KindArg::Device)]
+    kind: KindArg,
+    /// What it is good for; may be given several times. POP3 takes those with `pop3` only
+    #[arg(long = "scope", value_enum, default_value = "pop3")]
+    scopes: Vec<ScopeArg>,
     /// Good only from this network (`192.0.2.0/24`); may be given several times
     #[arg(long = "network", value_name = "NETWORK")]
     networks: Vec<String>,
@@ -59,6 +68,29 @@ struct Add {
     /// One JSON object, the password in it
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum KindArg {
+    Device,
+    Worker,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ScopeArg {
+    Pop3,
+    Submission,
+    Web,
+}
+
+impl From<ScopeArg> for Scope {
+    fn from(scope: ScopeArg) -> Self {
+        match scope {
+            ScopeArg::Pop3 => Self::Pop3,
+            ScopeArg::Submission => Self::Submission,
+            ScopeArg::Web => Self::Web,
+        }
+    }
 }
 
 /// Does it.
@@ -84,8 +116,11 @@ async fn add(reach: &Reach, new: Add, output: Output) -> Result<(), Failure> {
     let request = NewAppPassword {
         account: new.account,
         label: new.label,
-        kind: Kind::Device,
-        scopes: vec![Scope::Pop3],
+        kind: match new.kind {
+            KindArg::Device => Kind::Device,
+            KindArg::Worker => Kind::Worker,
+        },
+        scopes: new.scopes.into_iter().map(Scope::from).collect(),
         networks: new.networks,
         expires: expires.transpose().map_err(Failure::new)?,
     };
@@ -107,7 +142,9 @@ async fn list(reach: &Reach, name: String, json: bool, output: Output) -> Result
     let records: Vec<AppPasswordRecord> =
         reach.ask(Request::AppPasswordList(Name { name })).await?;
     let now = Timestamp::now();
-    let mut table = Table::new(["LABEL", "CREATED", "EXPIRES", "LAST USE", "FROM", "NETWORKS"]);
+    let mut table = Table::new([
+        "LABEL", "KIND", "SCOPES", "CREATED", "EXPIRES", "LAST USE", "FROM", "NETWORKS",
+    ]);
     for record in &records {
         if json {
             output.json(&human::with_iso_times(record))?;
@@ -115,10 +152,16 @@ async fn list(reach: &Reach, name: String, json: bool, output: Output) -> Result
         let last_use = record.last_use.as_ref();
         table.row([
             record.label.clone(),
+            match record.kind {
+                Kind::Device => "device",
+                Kind::Worker => "worker",
+            }
+            .to_owned(),
+            scopes(record),
             human::relative(record.created, now),
             record.expires.map_or_else(|| "never".to_owned(), |at| expiry(at, now)),
             last_use.map_or_else(|| "never".to_owned(), |used| human::relative(used.at, now)),
-            last_use.map(|used| used.from.clone()).unwrap_or_default(),
+            last_use.map(from).unwrap_or_default(),
             if record.networks.is_empty() { "any".to_owned() } else { record.networks.join(", ") },
         ]);
     }
@@ -129,6 +172,23 @@ async fn list(reach: &Reach, name: String, json: bool, output: Output) -> Result
         output.table(&table)?;
     }
     Ok(())
+}
+
+fn scopes(record: &AppPasswordRecord) -> String {
+    let name = |scope: &Scope| match scope {
+        Scope::Pop3 => "pop3",
+        Scope::Submission => "submission",
+        Scope::Web => "web",
+    };
+    record.scopes.iter().map(name).collect::<Vec<_>>().join(", ")
+}
+
+/// From where it was used, and by what, if that said so.
+fn from(used: &LastUse) -> String {
+    match &used.client {
+        Some(client) => format!("{} ({client})", used.from),
+        None => used.from.clone(),
+    }
 }
 
 fn expiry(at: i64, now: Timestamp) -> String {

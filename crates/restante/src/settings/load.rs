@@ -8,6 +8,7 @@ use toml::de::DeTable;
 use crate::output::{Failure, Output};
 use crate::settings::document::{Document, position};
 use crate::settings::intake::Intake;
+use crate::settings::keeping::KeepingSettings;
 use crate::settings::limits::LimitSettings;
 use crate::settings::listen::Listen;
 use crate::settings::log::Log;
@@ -15,7 +16,7 @@ use crate::settings::problem::{Problem, Severity};
 use crate::settings::reader::{Findings, Reader};
 use crate::settings::report::Report;
 use crate::settings::site::Site;
-use crate::settings::store::StoreSettings;
+use crate::settings::store::{Backend, StoreSettings};
 use crate::settings::timeouts::Timeouts;
 use crate::settings::tls::Tls;
 use crate::settings::workers::Workers;
@@ -31,6 +32,8 @@ pub(crate) struct Settings {
     pub(crate) listen: Listen,
     /// `[store]`.
     pub(crate) store: StoreSettings,
+    /// `[keeping]`.
+    pub(crate) keeping: KeepingSettings,
     /// `[limits]`.
     pub(crate) limits: LimitSettings,
     /// `[timeouts]`.
@@ -69,6 +72,11 @@ pub(crate) fn read(document: &Document) -> Reading {
         tls: reader.optional_table(Tls::NAME, Tls::MEANING, Tls::read),
         listen: reader.table(Listen::NAME, Listen::MEANING, Listen::read),
         store: reader.table(StoreSettings::NAME, StoreSettings::MEANING, StoreSettings::read),
+        keeping: reader.table(
+            KeepingSettings::NAME,
+            KeepingSettings::MEANING,
+            KeepingSettings::read,
+        ),
         limits: reader.table(LimitSettings::NAME, LimitSettings::MEANING, LimitSettings::read),
         timeouts: reader.table(Timeouts::NAME, Timeouts::MEANING, Timeouts::read),
         intake: reader.table(Intake::NAME, Intake::MEANING, Intake::read),
@@ -114,6 +122,15 @@ fn between(settings: &Settings, reader: &mut Reader<'_>) {
             "or, for this machine alone, pop3s = \"off\" and pop3 = \"127.0.0.1:110\" in [listen]",
         );
         reader.problem("listen.pop3s", problem);
+    }
+    if settings.store.backend == Some(Backend::Maildir) && settings.keeping.keeping.needs_custody()
+    {
+        let problem = Problem::error(
+            "Maildirs remember nothing of messages, so they cannot hold what was deleted, ignore \
+             deletions, have views or let mail expire",
+        );
+        let problem = problem.help("write backend = \"log\", or remove these lines of [keeping]");
+        reader.problem("store.backend", problem);
     }
     let listen = &settings.listen;
     let silent = listen.pop3.is_empty()

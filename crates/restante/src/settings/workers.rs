@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use restante_directory::Batch;
+
 use crate::settings::definition::{Definition, Otherwise};
 use crate::settings::kinds::count::count;
 use crate::settings::kinds::duration::seconds;
@@ -11,6 +13,8 @@ use crate::settings::reader::Reader;
 /// How messages are given to robots that share a maildrop.
 #[derive(Clone, Debug)]
 pub(crate) struct Workers {
+    /// How many messages a session is given.
+    pub(crate) batch: u32,
     /// The first wait of a message that was not completed.
     pub(crate) back_off: Duration,
     /// The longest.
@@ -29,6 +33,19 @@ impl Workers {
     /// Reads the table.
     pub(crate) fn read(reader: &mut Reader<'_>) -> Self {
         let workers = Self {
+            batch: reader
+                .setting(
+                    &count(1..=100_000),
+                    Definition {
+                        name: "batch",
+                        otherwise: Otherwise::Value("50"),
+                        meaning: "How many messages a worker's session is given at once, so that \
+                                  others find some too. An account may have its own.",
+                        reloads: false,
+                    },
+                )
+                .and_then(|count| u32::try_from(count).ok())
+                .unwrap_or(Batch::default().0),
             back_off: reader.setting(
                 &seconds(1..=86_400),
                 Definition {

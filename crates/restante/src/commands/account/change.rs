@@ -1,8 +1,9 @@
-//! `restante account change`: from where an account may be used, and how.
+//! `restante account change`: from where an account may be used, how, and how its mail is kept.
 
 use clap::ValueEnum;
 use restante_directory::{AccountChange, AccountRecord};
 
+use crate::commands::account::keeping;
 use crate::operations::reach::Reach;
 use crate::operations::request::Request;
 use crate::output::{Failure, Output, printable};
@@ -26,6 +27,8 @@ pub(crate) struct Args {
     /// Whether POP3 takes the main password; `site`: as the configuration has it
     #[arg(long, value_name = "WHAT", group = "what")]
     main_password: Option<MainPassword>,
+    #[command(flatten)]
+    keeping: keeping::Options,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -53,12 +56,12 @@ pub(crate) async fn run(reach: &Reach, args: Args, output: Output) -> Result<(),
             MainPassword::Refuse => Some(false),
             MainPassword::Site => None,
         }),
-        ..AccountChange::default()
+        keeping: args.keeping.wanted(),
     };
     let request = Request::AccountChange { name: args.account, change };
     let record: AccountRecord = reach.ask(request).await?;
     output.line(format_args!("account {} is changed", record.name))?;
-    for (what, told) in conditions(&record) {
+    for (what, told) in conditions(&record).into_iter().chain(keeping::rows(&record)) {
         output.line(format_args!("{what:<14} {}", printable(&told)))?;
     }
     Ok(())

@@ -12,4 +12,5 @@ pub(crate) mod optional;
 pub(crate) mod path;
 pub(crate) mod quantity;
 pub(crate) mod size;
+pub(crate) mod spelled;
 pub(crate) mod text;
