@@ -84,6 +84,7 @@ struct Password {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("what").multiple(true))]
 struct Add {
     /// `anna@example.org`; where there is one domain only, `anna` is enough
     account: String,

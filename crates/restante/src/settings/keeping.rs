@@ -62,20 +62,13 @@ impl KeepingSettings {
             },
         );
         let limited = keeping.quota != Quota::default();
-        if keeping.delete == Delete::Ignore && keeping.retention.is_none() && limited {
+        if limited && keeping.delete == Delete::Ignore && keeping.retention.is_none() {
             let problem = Problem::warning(
                 "nothing ever leaves a maildrop: deletions are ignored and nothing expires, so \
                  each one fills up to its quota and then takes no more mail",
             );
             let help = "write `retention`, or another `delete`, or no quota";
             reader.problem("keeping.delete", problem.help(help));
-        }
-        if reader.is_written("keeping.over_quota") && !limited && reader.is_clean() {
-            let problem = Problem::warning(
-                "`over_quota` has no effect but for accounts that have a quota of their own",
-            );
-            let help = "write `quota_messages` or `quota_octets`, or remove this line";
-            reader.problem("keeping.over_quota", problem.help(help));
         }
         Self { keeping, over_quota }
     }

@@ -3,6 +3,7 @@
 
 mod account;
 mod deliver;
+mod keeping;
 mod ledger;
 mod load;
 mod maildrop;
