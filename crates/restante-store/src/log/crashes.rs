@@ -6,6 +6,7 @@ use std::path::Path;
 use mail_wire::{Form, MaildropId, MessageNumber};
 use tempfile::TempDir;
 
+use crate::custody::{Happened, Note, Noted};
 use crate::error::StoreError;
 use crate::log::batch::Batch;
 use crate::log::header::HEADER_OCTETS;
@@ -106,6 +107,42 @@ async fn a_tail_torn_at_any_octet_takes_only_what_was_not_acknowledged() {
                 assert_eq!(reopened(root).await.1, with_new, "rebuilt, {cut} {filling:?}");
             }
         }
+    }
+}
+
+// product §2, custody.rs: what was noted is there after a crash or is not, never half; and it
+// takes no message with it
+#[tokio::test]
+async fn what_was_noted_is_there_or_not() {
+    let (folder, all) = {
+        let folder = quick();
+        let store = open(folder.path(), &small()).unwrap();
+        deliver(&store, &[OURS], &text(0, 40)).await.unwrap().pop().unwrap().unwrap();
+        for messages in 0..3 {
+            let what = Noted::Listed { messages };
+            let note = Note { message: None, credential: 1, peer: Some("::1".into()), what };
+            store.write_down(OURS, &note);
+        }
+        deliver(&store, &[OURS], &text(1, 40)).await.unwrap().pop().unwrap().unwrap();
+        let all = contents(&store, OURS).await.unwrap();
+        (image(folder.path()), all)
+    };
+    let bounds = bounds(folder.path());
+    let [_, first, event, last] = bounds[..] else { panic!("{bounds:?}") };
+    for cut in first..=last {
+        let copy = image(folder.path());
+        let path = &segments(copy.path())[0];
+        let mut octets = fs::read(path).unwrap();
+        octets.truncate(usize::try_from(cut).unwrap());
+        fs::write(path, octets).unwrap();
+        let (store, found) = reopened(copy.path()).await;
+        assert_eq!(store.damage(), []);
+        assert!(found == all[..1] || (found == all && cut > event), "{cut}");
+        let told = store.told(OURS, None).await.unwrap();
+        let noted = told.iter().filter(|entry| matches!(entry.what, Happened::Noted(_))).count();
+        // The padding of the record may be torn: then both are right.
+        assert!(noted == 0 || (noted == 3 && cut > event - 16), "{cut}: {noted}");
+        assert!(noted == 3 || cut < event, "{cut}: {noted}");
     }
 }
 

@@ -3,9 +3,11 @@
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
-use mail_wire::MaildropId;
+use mail_wire::{MaildropId, MessageId};
 
+use crate::custody::{Cause, Happened, JournalEntry, Note, Noted};
 use crate::damage::Damage;
 use crate::log::header::HEADER_OCTETS;
 use crate::log::settings::Settings;
@@ -53,10 +55,13 @@ async fn is_read(stores: &Path) {
             let again = described(copy.path()).await;
             let place = |line: &str| line.split(' ').take(3).collect::<Vec<_>>().join(" ");
             assert!(again.lines().map(place).eq(expected.lines().map(place)), "{again}");
+            if let Ok(expected) = fs::read_to_string(path.join("journal")) {
+                assert_eq!(journal(copy.path()).await, expected, "{}", path.display());
+            }
             seen += 1;
         }
     }
-    assert_eq!(seen, 4);
+    assert_eq!(seen, 5);
 }
 
 // The stores of this version in tests/stores were made by this, once, and stay as they are.
@@ -64,6 +69,7 @@ async fn is_read(stores: &Path) {
 async fn what_is_written_today_is_read() {
     let folder = quick();
     make(folder.path()).await;
+    make_events(folder.path()).await;
     is_read(folder.path()).await;
 }
 
@@ -99,6 +105,73 @@ async fn make(to: &Path) {
     octets[HEADER_OCTETS + 9] ^= 1;
     fs::write(&path, octets).unwrap();
     keep(to, "damaged", torn.path()).await;
+}
+
+/// A store of which segments were given up: what happened to what was in them is told.
+async fn make_events(to: &Path) {
+    let settings = Settings { shards: 2, segment_octets: 4096, ahead_octets: 0, ..small() };
+    let folder = quick();
+    let store = open(folder.path(), &settings).unwrap();
+    let note = |what| {
+        let note = Note { message: None, credential: 7, peer: Some("192.0.2.7".into()), what };
+        for maildrop in MAILDROPS {
+            store.write_down(MaildropId::new(maildrop), &note);
+        }
+    };
+    for number in 0..6 {
+        note(Noted::Listed { messages: number });
+        let all = MAILDROPS.map(MaildropId::new);
+        deliver(&store, &all, &text(usize::try_from(number).unwrap(), 900)).await.unwrap();
+        note(Noted::Retrieved { octets: 900 + number, complete: number % 2 == 0 });
+        if number > 2 {
+            for maildrop in all {
+                let first = contents(&store, maildrop).await.unwrap().remove(0).0;
+                remove(&store, maildrop, &[first]).await.unwrap();
+            }
+            store.compact().await.unwrap();
+        }
+    }
+    drop(store);
+    closed(folder.path());
+    keep(to, "events", folder.path()).await;
+    let copy = image(&to.join("events"));
+    fs::write(to.join("events").join("journal"), journal(copy.path()).await).unwrap();
+}
+
+/// What a store tells, as the fixture `journal` says it.
+async fn journal(root: &Path) -> String {
+    let store = open(root, &small()).unwrap();
+    let mut lines = String::new();
+    for maildrop in MAILDROPS {
+        for entry in store.told(MaildropId::new(maildrop), None).await.unwrap() {
+            let JournalEntry { at, message, uidl, credential, peer, what } = entry;
+            let millis = at.duration_since(UNIX_EPOCH).unwrap().as_millis();
+            let id = message.map_or(0, MessageId::get);
+            let uidl = uidl.map(|uidl| uidl.to_string()).unwrap_or_default();
+            let (credential, peer) = (credential.unwrap_or(u64::MAX), peer.unwrap_or_default());
+            let what = word(&what);
+            writeln!(lines, "{maildrop} {millis} {id:x} {uidl} {credential} {peer} {what}")
+                .unwrap();
+        }
+    }
+    drop(store);
+    closed(root);
+    lines
+}
+
+fn word(what: &Happened) -> String {
+    match what {
+        Happened::Accepted { sender, recipient, octets, digest, message_id } => {
+            let digest = u32::from_be_bytes(*digest.unwrap().first_chunk().unwrap());
+            format!("accepted {sender} {recipient} {octets} {digest:08x} {message_id:?}")
+        }
+        Happened::Noted(Noted::Listed { messages }) => format!("listed {messages}"),
+        Happened::Noted(Noted::Retrieved { octets, complete }) => {
+            format!("retrieved {octets} {complete}")
+        }
+        Happened::Destroyed { cause: Cause::Deleted } => "deleted".into(),
+        other => panic!("{other:?}"),
+    }
 }
 
 async fn keep(stores: &Path, name: &str, root: &Path) {

@@ -22,6 +22,8 @@ mod compacted;
 #[cfg(test)]
 mod conforms;
 #[cfg(test)]
+mod counted;
+#[cfg(test)]
 mod crashes;
 mod custody;
 mod decide;
@@ -90,6 +92,8 @@ mod snapshots;
 #[cfg(test)]
 mod space;
 mod standstill;
+#[cfg(test)]
+mod steps;
 mod store;
 #[cfg(test)]
 mod story;

@@ -1,0 +1,163 @@
+//! Room is given back in steps: nobody waits for a whole segment, and what ends half way is found
+//! again.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use mail_wire::MaildropId;
+use tempfile::TempDir;
+
+use crate::log::counted::{Counted, Counts};
+use crate::log::disk::Disk;
+use crate::log::real::RealDisk;
+use crate::log::settings::Settings;
+use crate::log::store::LogStore;
+use crate::log::trial::{contents, deliver, remove, segments, small, text, without_index};
+use crate::log::writer::Writer;
+use crate::maildir::scratch::quick;
+use crate::pool::Pool;
+
+const OURS: MaildropId = MaildropId::new(1);
+
+fn settings() -> Settings {
+    Settings {
+        segment_octets: 20 << 20,
+        compacts_by_itself: true,
+        checkpoint_messages: 1,
+        ..small()
+    }
+}
+
+/// A store whose writer does what it is told to, when it is told to.
+struct Still {
+    store: LogStore,
+    writer: Writer,
+    counts: Arc<Counts>,
+}
+
+impl Still {
+    fn open(folder: &TempDir) -> Self {
+        let counts = Arc::new(Counts::default());
+        let real = RealDisk::open(crate::disk::Disk::default(), folder.path()).unwrap();
+        let now = Arc::new(AtomicU64::new(1_790_000_000_000));
+        let disk: Arc<dyn Disk> =
+            Arc::new(Counted { disk: real, counts: Arc::clone(&counts), now });
+        let pool = Pool::new(1, 1);
+        let (store, mut writers) = LogStore::assemble(&disk, "a", &settings(), pool).unwrap();
+        let mut writer = writers.pop().unwrap();
+        writer.begin();
+        Self { store, writer, counts }
+    }
+
+    /// One turn of the writer; answers how much it wrote to the log.
+    fn turn(&mut self) -> u64 {
+        let before = self.counts.log.load(Ordering::SeqCst);
+        let jobs = self.writer.shard().queue.take(Some(Duration::ZERO)).unwrap();
+        self.writer.work(jobs);
+        self.counts.log.load(Ordering::SeqCst) - before
+    }
+
+    /// Turns until this is done.
+    async fn during<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                outcome = &mut work => return outcome,
+                () = tokio::task::yield_now() => drop(self.turn()),
+            }
+        }
+    }
+
+    /// A message of about 900,000 octets.
+    async fn deliver(&mut self, number: usize) {
+        let store = self.store.clone();
+        let work = async move { deliver(&store, &[OURS], &text(number, 900_000)).await };
+        self.during(work).await.unwrap().pop().unwrap().unwrap();
+    }
+
+    /// Removes all messages but each third.
+    async fn thin_out(&mut self) -> Vec<(String, String)> {
+        let store = self.store.clone();
+        let work = async move {
+            let all = contents(&store, OURS).await.unwrap();
+            let gone = all.iter().enumerate().filter(|(place, _)| place % 3 != 0);
+            let uidls: Vec<_> = gone.map(|(_, (uidl, _))| uidl.clone()).collect();
+            remove(&store, OURS, &uidls).await.unwrap();
+            all.into_iter().step_by(3).collect()
+        };
+        self.during(work).await
+    }
+
+    async fn contents(&mut self) -> Vec<(String, String)> {
+        let store = self.store.clone();
+        self.during(async move { contents(&store, OURS).await.unwrap() }).await
+    }
+}
+
+/// A segment of which a third is live, and the messages.
+async fn thinned(still: &mut Still) -> Vec<(String, String)> {
+    for number in 0..26 {
+        still.deliver(number).await;
+    }
+    still.thin_out().await
+}
+
+// design §3, rulings: compaction goes on between commits
+#[tokio::test]
+async fn a_step_copies_a_few_mebibytes_at_most() {
+    let folder = quick();
+    let mut still = Still::open(&folder);
+    let kept = thinned(&mut still).await;
+    let first = segments(folder.path())[0].clone();
+    let mut steps = 0;
+    for _ in 0..50 {
+        let written = still.turn();
+        assert!(written <= (5 << 20), "{written} in one step");
+        steps += usize::from(written > 0);
+    }
+    assert!(!first.exists() && steps >= 2, "{steps}");
+    assert_eq!(still.contents().await, kept);
+}
+
+// FORMAT.md, Compaction: what was begun and not ended is found again, copies nothing twice, and
+// brings nothing back
+#[tokio::test]
+async fn what_ends_half_way_is_found_again() {
+    for is_rebuilt in [false, true] {
+        let folder = quick();
+        let mut still = Still::open(&folder);
+        let mut kept = thinned(&mut still).await;
+        let first = segments(folder.path())[0].clone();
+        // The first step or so, and then it ends as it stands.
+        assert!(first.exists());
+        if still.turn() == 0 {
+            still.turn();
+        }
+        assert!(first.exists(), "it was given up in one step");
+        // One that was copied by then is removed, and so is one that was not.
+        let gone = [kept.remove(0), kept.pop().unwrap()].map(|(uidl, _)| uidl);
+        {
+            // The writer must not go on meanwhile: the removal is a job of its own.
+            let store = still.store.clone();
+            let work = async move { remove(&store, OURS, &gone).await.unwrap() };
+            assert_eq!(still.during(work).await, 2);
+        }
+        drop(still);
+        if is_rebuilt {
+            without_index(folder.path());
+        }
+        let mut still = Still::open(&folder);
+        assert_eq!(still.contents().await, kept);
+        for _ in 0..20 {
+            still.turn();
+        }
+        assert!(!first.exists(), "found again");
+        assert_eq!(still.contents().await, kept);
+        drop(still);
+        without_index(folder.path());
+        let mut still = Still::open(&folder);
+        assert_eq!(still.contents().await, kept, "rebuilt: {is_rebuilt}");
+    }
+}
