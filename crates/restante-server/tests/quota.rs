@@ -125,3 +125,21 @@ async fn dots_that_were_stuffed_take_no_room() {
     }
     assert_eq!(rules(&[]).over_quota, OverQuota::Defer);
 }
+
+// P-193, P-208: LMTP has a reply for each: who has room gets it, to the octet, whatever SIZE said
+#[tokio::test]
+async fn at_the_end_of_data_each_recipient_has_its_own_reply() {
+    let house = House::build().await;
+    for (over_quota, code) in [("defer", "452 4.2.2"), ("refuse", "552 5.2.2")] {
+        let small = rules(&[(Rule::QuotaOctets, "1KiB"), (Rule::OverQuota, over_quota)]);
+        house.people.keep(ANNAS, small);
+        let mut peer = hello(&house, Service::Lmtp).await;
+        peer.expect("MAIL FROM:<bob@example.com> SIZE=1", "250").await;
+        peer.expect("RCPT TO:<anna@example.org>", "250").await;
+        peer.expect("RCPT TO:<bert@example.org>", "250").await;
+        peer.expect("DATA", "354").await;
+        peer.expect(&format!("A: b\r\n\r\n{}.", "0123456789\r\n".repeat(100)), code).await;
+        assert!(peer.line().await.starts_with("250 "));
+    }
+    assert_eq!((house.held(ANNAS).await, house.held(BERTS).await), (0, 2));
+}
