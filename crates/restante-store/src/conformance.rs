@@ -4,6 +4,7 @@
 //! breaks. Only what [`crate::Store::promises`] says is asked for.
 
 mod arriving;
+mod bringing;
 mod corpus;
 mod factory;
 mod mail;
@@ -16,7 +17,7 @@ pub use factory::{Broken, Factory};
 /// Tests all promises, each on a fresh store, and answers with those that are broken.
 pub async fn all(factory: &dyn Factory) -> Vec<Broken> {
     let mut broken = Vec::new();
-    let tests = [writing::TESTS, reading::TESTS, removing::TESTS, arriving::TESTS];
+    let tests = [writing::TESTS, reading::TESTS, removing::TESTS, arriving::TESTS, bringing::TESTS];
     for (promise, test) in tests.into_iter().flatten() {
         if let Err(seen) = test(factory).await {
             broken.push(Broken { promise, seen });

@@ -1,11 +1,12 @@
 //! What a record changes.
 
-use crate::log::entry::{BIG, Entry, NAMED, UTF8};
+use crate::log::entry::{BIG, Entry, NAMED, SURROGATE, UTF8};
 use crate::log::event;
 use crate::log::mark::Mark;
 use crate::log::meta::{Destroyed, epoch, message};
 use crate::log::overlay::Overlay;
 use crate::log::record::{FLAG_UTF8, Head, Kind, is_optional};
+use crate::log::surrogate::StandIn;
 
 /// What came of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +74,8 @@ fn add(overlay: &mut Overlay, head: &Head, meta: &[u8]) -> Applied {
         if row.id == 0 {
             continue;
         }
+        let stand_in = StandIn::find(message.extensions, recipient, row.prefix);
+        let surrogate = if stand_in.is_some() { SURROGATE } else { 0 };
         let named = if row.uidl.is_empty() { 0 } else { NAMED };
         let entry = Entry {
             id: row.id,
@@ -80,12 +83,15 @@ fn add(overlay: &mut Overlay, head: &Head, meta: &[u8]) -> Applied {
             segment: head.segment,
             place: head.place,
             recipient,
-            flags: utf8 | big | named,
+            flags: utf8 | big | named | surrogate,
             day,
         };
         overlay.concerns(head.segment, row.maildrop, head.place);
         overlay.wrote_message(head.segment, entry.in_segment());
         overlay.add(row.maildrop, entry, row.uidl);
+        if let Some(stand_in) = stand_in {
+            overlay.add_surrogate(row.maildrop, row.id, stand_in.octets(head));
+        }
     }
     if let Some(file_id) = message.file_id {
         overlay.add_big((head.segment, head.place), file_id);

@@ -10,14 +10,14 @@ use tokio::sync::oneshot;
 use crate::custody::Cause;
 use crate::error::StoreError;
 use crate::log::actor::Actor;
-use crate::log::addition::Addition;
+use crate::log::addition::{Addition, Given};
 use crate::log::front::Front;
 use crate::log::intake::{BigFile, Intake};
 use crate::log::meta::Destroyed;
 use crate::log::queue::Job;
 use crate::log::shard::Shard;
 use crate::pending::Pending;
-use crate::store::{Delivery, Incoming, Provenance, Recipient, Stored};
+use crate::store::{Delivery, Incoming, Provenance, Recipient, Stored, Surrogate};
 
 /// A message on its way in.
 #[derive(Debug)]
@@ -29,6 +29,7 @@ pub(crate) struct OnItsWay {
     shares: Vec<Vec<usize>>,
     utf8: bool,
     provenance: Provenance,
+    surrogate: Option<Surrogate>,
     intake: Intake,
     /// The message of the first recipient that is gone when this one is there.
     replaces: Option<u64>,
@@ -55,6 +56,7 @@ impl OnItsWay {
             shares: by_shard,
             utf8,
             provenance,
+            surrogate: None,
             intake,
             replaces: None,
         })
@@ -66,7 +68,17 @@ impl OnItsWay {
     }
 
     async fn into_log(self) -> Result<Vec<Result<Stored, StoreError>>, StoreError> {
-        let Self { front, recipients, shards, shares, utf8, provenance, intake, replaces } = self;
+        let Self {
+            front,
+            recipients,
+            shards,
+            shares,
+            utf8,
+            provenance,
+            surrogate,
+            intake,
+            replaces,
+        } = self;
         let time = shards.first().map_or(0, |shard| shard.time());
         let (content, files) = if intake.is_long() {
             let shards = shards.clone();
@@ -88,12 +100,11 @@ impl OnItsWay {
         for (shard, share) in shards.iter().zip(&shares) {
             let file = files.next();
             let file_id = file.as_ref().map(|file| file.file_id);
-            let owners: Vec<&Recipient> =
-                share.iter().filter_map(|place| recipients.get(*place)).collect();
-            let made = Addition::new(&content, &owners, &provenance, file_id);
+            let owners = owners(&recipients, share);
+            let made = Addition::new(&content, &owners, &provenance, surrogate.as_ref(), file_id);
             let queued = made.and_then(|mut addition| {
                 // Where it stands is looked up by the writer.
-                addition.replaces = replaces.zip(owners.first()).map(|(id, owner)| {
+                addition.replaces = replaces.zip(owners.first()).map(|(id, (_, owner))| {
                     let destroyed = Destroyed::new(owner.maildrop.get(), vec![(id, 0)]);
                     destroyed.by(&Actor::nobody(Cause::Renewed))
                 });
@@ -108,7 +119,7 @@ impl OnItsWay {
         let mut outcomes: Vec<_> =
             recipients.iter().map(|_| Err(StoreError::Unavailable)).collect();
         for ((shard, share), answer) in shards.iter().zip(&shares).zip(answers) {
-            let ids = match answer {
+            let given = match answer {
                 Ok(answered) => answered.await.map_err(|_| StoreError::Unavailable).flatten(),
                 Err(refused) => Err(refused),
             };
@@ -118,8 +129,8 @@ impl OnItsWay {
                 else {
                     continue;
                 };
-                *outcome = match &ids {
-                    Ok(ids) => stored(shard, recipient, ids.get(nth).copied(), content.octets),
+                *outcome = match &given {
+                    Ok(given) => stored(shard, recipient, given.get(nth), content.octets),
                     Err(fault) => Err(fault.again()),
                 };
             }
@@ -128,22 +139,30 @@ impl OnItsWay {
     }
 }
 
+/// The recipients at these places.
+fn owners<'a>(recipients: &'a [Recipient], share: &[usize]) -> Vec<(usize, &'a Recipient)> {
+    share.iter().filter_map(|place| Some((*place, recipients.get(*place)?))).collect()
+}
+
 /// What became of one recipient's copy of a body of so many octets.
 fn stored(
     shard: &Shard,
     recipient: &Recipient,
-    id: Option<u64>,
+    given: Option<&Given>,
     octets: u64,
 ) -> Result<Stored, StoreError> {
-    match id {
+    match given {
         None => Err(StoreError::Unavailable),
-        Some(0) => {
+        Some(Given { id: 0, .. }) => {
             let detail = format!("maildrop {}: its quota", recipient.maildrop);
             Err(StoreError::Full { detail, quota: true })
         }
-        Some(id) => Ok(Stored {
-            id: MessageId::new(id),
-            uidl: shard.native_uidl(id),
+        Some(Given { id, keeps_uidl }) => Ok(Stored {
+            id: MessageId::new(*id),
+            uidl: match &recipient.uidl {
+                Some(uidl) if *keeps_uidl => uidl.clone(),
+                _ => shard.native_uidl(*id),
+            },
             octets: Octets::new(octets).plus_len(recipient.prefix.len()),
         }),
     }
@@ -152,6 +171,11 @@ fn stored(
 impl Delivery for OnItsWay {
     fn write(&mut self, octets: &[u8]) -> Result<(), StoreError> {
         self.intake.write(octets, &self.shards)
+    }
+
+    fn surrogate(&mut self, surrogate: Surrogate) -> Result<(), StoreError> {
+        self.surrogate = Some(surrogate);
+        Ok(())
     }
 
     fn commit(self: Box<Self>) -> Pending<'static, Vec<Result<Stored, StoreError>>> {

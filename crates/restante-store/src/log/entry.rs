@@ -11,6 +11,11 @@ pub(crate) const UTF8: u8 = 1;
 pub(crate) const BIG: u8 = 2;
 /// The unique-id is not native.
 pub(crate) const NAMED: u8 = 4;
+/// There is a stand-in for the header.
+pub(crate) const SURROGATE: u8 = 8;
+/// Never in the index: in what is told to who may not see raw UTF-8, it is read with the
+/// stand-in, and has the octets that it has so.
+pub(crate) const STANDS_IN: u8 = 16;
 
 /// About what a record without its body has.
 const RECORD_OCTETS: u64 = 256;

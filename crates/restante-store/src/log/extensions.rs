@@ -15,10 +15,8 @@ pub(crate) const DIGEST: u16 = 3;
 /// The Message-ID.
 pub(crate) const MESSAGE_ID: u16 = 4;
 /// What stands in the place of the header for who may not see raw UTF-8.
-#[expect(dead_code, reason = "surrogates are not kept yet")]
 pub(crate) const SURROGATE_HEADER: u16 = 5;
 /// The same for the prefix of a recipient.
-#[expect(dead_code, reason = "surrogates are not kept yet")]
 pub(crate) const SURROGATE_PREFIX: u16 = 6;
 /// Who did it, and why.
 pub(crate) const ACTOR: u16 = 7;

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use redb::{Error, ReadableTable, Table, WriteTransaction};
 
 use crate::log::chunks::Chunks;
-use crate::log::entry::{BIG as IN_FILE, Entry};
+use crate::log::entry::{BIG as IN_FILE, Entry, NAMED, SURROGATE as HAS_SURROGATE};
 use crate::log::marks::Marks;
 use crate::log::overlay::{Change, Overlay};
-use crate::log::tables::{BIG, CHUNK, JOURNAL, SEGMENT, SOURCE, SUM, UIDL};
+use crate::log::tables::{BIG, CHUNK, JOURNAL, NAME, SEGMENT, SOURCE, SUM, SURROGATE, UIDL};
 
 /// What became free by folding changes in.
 #[derive(Debug, Default)]
@@ -28,14 +28,19 @@ pub(crate) fn fold(
     let mut tally = Tally::default();
     {
         let mut table = transaction.open_table(CHUNK)?;
-        let mut uidls = transaction.open_table(UIDL)?;
+        let mut sides = Sides {
+            uidls: transaction.open_table(UIDL)?,
+            names: transaction.open_table(NAME)?,
+            surrogates: transaction.open_table(SURROGATE)?,
+        };
         let mut sums = transaction.open_table(SUM)?;
+        let octets_with = changes.surrogates();
         for (maildrop, changes) in changes.maildrops() {
             let mut sum = Difference::default();
             let mut chunks = Chunks::new(&mut table, maildrop);
             for (id, change) in changes {
-                fold_one(&mut chunks, *id, change, &mut sum, &mut tally)?;
-                name(&mut uidls, (maildrop, *id), change)?;
+                let before = fold_one(&mut chunks, *id, change, &mut sum, &mut tally)?;
+                sides.fold((maildrop, *id), before.as_ref(), change, octets_with)?;
             }
             chunks.finish()?;
             let before = sums.get(maildrop)?.map(|sum| sum.value()).unwrap_or_default();
@@ -201,7 +206,7 @@ fn fold_one(
     change: &Change,
     sum: &mut Difference,
     tally: &mut Tally,
-) -> Result<(), Error> {
+) -> Result<Option<Entry>, Error> {
     let before = match change {
         Change::Added(entry, _) => {
             tally.add(entry, sum);
@@ -209,21 +214,60 @@ fn fold_one(
         }
         Change::Destroyed => chunks.take(id)?,
     };
-    if let Some(before) = before {
-        tally.remove(&before, sum);
+    if let Some(before) = &before {
+        tally.remove(before, sum);
     }
-    Ok(())
+    Ok(before)
 }
 
-fn name(
-    uidls: &mut Table<'_, (u64, u64), &'static [u8]>,
-    message: (u64, u64),
-    change: &Change,
-) -> Result<(), Error> {
-    match change {
-        Change::Added(_, uidl) if uidl.is_empty() => {}
-        Change::Added(_, uidl) => drop(uidls.insert(message, uidl.as_slice())?),
-        Change::Destroyed => drop(uidls.remove(message)?),
+/// What some messages have beside their entries.
+struct Sides<'t> {
+    uidls: Table<'t, (u64, u64), &'static [u8]>,
+    names: Table<'t, (u64, &'static [u8]), u64>,
+    surrogates: Table<'t, (u64, u64), u64>,
+}
+
+impl Sides<'_> {
+    /// `before` is the entry that the message had.
+    fn fold(
+        &mut self,
+        (maildrop, id): (u64, u64),
+        before: Option<&Entry>,
+        change: &Change,
+        octets_with: &BTreeMap<(u64, u64), u64>,
+    ) -> Result<(), Error> {
+        let message = (maildrop, id);
+        match change {
+            Change::Added(entry, uidl) => {
+                if !uidl.is_empty() {
+                    self.uidls.insert(message, uidl.as_slice())?;
+                    self.names.insert((maildrop, uidl.as_slice()), id)?;
+                }
+                let octets = octets_with.get(&message);
+                if let Some(octets) = octets.filter(|_| entry.flags & HAS_SURROGATE != 0) {
+                    self.surrogates.insert(message, octets)?;
+                }
+            }
+            Change::Destroyed => {
+                let flags = before.map_or(0, |before| before.flags);
+                if flags & NAMED != 0 {
+                    let uidl = self.uidls.remove(message)?.map(|uidl| uidl.value().to_vec());
+                    self.forget(maildrop, id, uidl.unwrap_or_default().as_slice())?;
+                }
+                if flags & HAS_SURROGATE != 0 {
+                    self.surrogates.remove(message)?;
+                }
+            }
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// A unique-id is free again, unless another message has it by now.
+    fn forget(&mut self, maildrop: u64, id: u64, uidl: &[u8]) -> Result<(), Error> {
+        let is_its = self.names.get((maildrop, uidl))?.is_some_and(|row| row.value() == id);
+        if is_its {
+            self.names.remove((maildrop, uidl))?;
+        }
+        Ok(())
+    }
 }

@@ -56,6 +56,18 @@ impl Tags {
     }
 }
 
+/// The id that a unique-id was made of, if it is a native one of some tag.
+pub(crate) fn id_of(uidl: &str) -> Option<u64> {
+    let (tag, characters) = uidl.split_at_checked(4)?;
+    Tag::parse(tag)?;
+    let mut id = 0_u64;
+    for octet in characters.bytes() {
+        let bits = ALPHABET.iter().position(|character| *character == octet)?;
+        id = id.checked_mul(32)?.checked_add(u64::try_from(bits).ok()?)?;
+    }
+    Some(id)
+}
+
 /// The character of the last five bits.
 fn character(bits: u64) -> u8 {
     let place = usize::try_from(bits & 31).unwrap_or_default();
@@ -136,6 +148,8 @@ mod tests {
             let (one, other) = (tag.uidl(a), tag.uidl(b));
             prop_assert_eq!(a.cmp(&b), one.as_str().cmp(other.as_str()));
             prop_assert_eq!(one.as_str().to_lowercase(), one.as_str());
+            prop_assert_eq!(id_of(one.as_str()), Some(a));
+            prop_assert_eq!(id_of(&one.as_str()[1..]), None);
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::log::mark::{Said, Spot};
 use crate::log::marks;
 use crate::log::overlay::{Change, Overlay, changed};
 use crate::log::position::Position;
-use crate::log::tables::{BIG, CHUNK, JOURNAL, META, SEGMENT, SOURCE, UIDL, VERSION};
+use crate::log::tables::{BIG, CHUNK, JOURNAL, META, NAME, SEGMENT, SOURCE, UIDL, VERSION};
 use crate::log::trouble::{failed, guarded, there};
 use crate::log::walk::{Sink, walk};
 use crate::log::withheld::Shown;
@@ -84,25 +84,30 @@ impl Index {
     }
 
     /// Tells the same in delivery order, but for what is held or set aside, or hidden from this
-    /// credential, if one is given.
+    /// credential, if one is given. With `stand_ins`, messages are told as they are for who may not see
+    /// raw UTF-8.
     pub(crate) fn walk_for(
         &self,
         maildrop: u64,
         credential: Option<u64>,
+        stand_ins: bool,
         overlay: &RwLock<Overlay>,
         sink: &mut impl Sink,
     ) -> Result<(), StoreError> {
         let changes = |overlay: &Overlay| {
-            (overlay.changes_of(maildrop).cloned(), overlay.marks_of(maildrop).cloned())
+            let octets_with = stand_ins.then(|| overlay.surrogates_of(maildrop));
+            let (changes, said) = (overlay.changes_of(maildrop), overlay.marks_of(maildrop));
+            (changes.cloned(), said.cloned(), octets_with)
         };
-        self.together(overlay, changes, |transaction, (changes, said)| {
-            let changes = changes.as_deref();
+        self.together(overlay, changes, |transaction, (changes, said, octets_with)| {
+            let (changes, octets_with) = (changes.as_deref(), octets_with.as_ref());
             let withheld = marks::withheld(transaction, maildrop, said.as_deref(), credential);
             let withheld = withheld.map_err(failed)?;
             if withheld.is_empty() {
-                return walk(transaction, maildrop, changes, sink).map_err(failed);
+                return walk(transaction, maildrop, changes, octets_with, sink).map_err(failed);
             }
-            walk(transaction, maildrop, changes, &mut Shown { withheld, sink }).map_err(failed)
+            let mut shown = Shown { withheld, sink };
+            walk(transaction, maildrop, changes, octets_with, &mut shown).map_err(failed)
         })
     }
 
@@ -201,6 +206,16 @@ impl Index {
             let Some(row) = rows.next_back() else { return Ok(None) };
             let (_, chunk) = row.map_err(failed)?;
             Ok(Entry::decode_all(chunk.value()).find(|entry| entry.id == id))
+        })
+    }
+
+    /// The message that brought this unique-id along, as far as the index knows.
+    pub(crate) fn named(&self, maildrop: u64, uidl: &[u8]) -> Result<Option<u64>, StoreError> {
+        self.with(|database| {
+            let transaction = database.begin_read().map_err(failed)?;
+            let Some(table) = there(transaction.open_table(NAME))? else { return Ok(None) };
+            let row = table.get((maildrop, uidl)).map_err(failed)?;
+            Ok(row.map(|row| row.value()))
         })
     }
 

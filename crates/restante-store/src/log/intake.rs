@@ -15,6 +15,7 @@ use crate::log::disk::DiskFile;
 use crate::log::provenance::{Known, MessageIdAt, message_id};
 use crate::log::read::big_path;
 use crate::log::shard::Shard;
+use crate::log::surrogate::unstuffed;
 
 /// A body on its way in, for some shards.
 #[derive(Debug)]
@@ -30,6 +31,10 @@ pub(crate) struct Intake {
     /// Of these octets.
     digest: Sha256,
     header_length: u64,
+    /// How many octets the header has un-stuffed.
+    header_octets: u64,
+    /// Whether what was seen of the header ends a line.
+    header_ends_line: bool,
     /// What is in files already.
     spilled: Spilled,
     big_octets_min: usize,
@@ -67,6 +72,8 @@ impl Intake {
             octets: 0,
             digest: Sha256::new(),
             header_length: 0,
+            header_octets: 0,
+            header_ends_line: true,
             spilled: Spilled::default(),
             big_octets_min,
         }
@@ -139,6 +146,7 @@ impl Intake {
             length,
             octets: self.octets,
             header_length: self.header_length,
+            header_octets: self.header_octets,
             crc,
             utf8,
             known,
@@ -168,7 +176,14 @@ impl Intake {
 
     fn look_at_header(&mut self, start: usize) {
         if !self.header.is_done() {
-            let wanted = self.header.wanted(self.wire.get(start..).unwrap_or_default());
+            let new = self.wire.get(start..).unwrap_or_default();
+            let wanted = self.header.wanted(new);
+            let header = new.get(..wanted).unwrap_or_default();
+            let octets = unstuffed(header, self.header_ends_line);
+            self.header_octets = self.header_octets.saturating_add(octets);
+            if let Some(last) = header.last() {
+                self.header_ends_line = *last == b'\n';
+            }
             self.header_length = self.header_length.saturating_add(wanted as u64);
         }
     }

@@ -76,6 +76,36 @@ impl Recipients {
         Some(Self { octets, ids_at })
     }
 
+    /// Gives the recipient with this number a native unique-id in the place of its own.
+    pub(crate) fn unname(&mut self, wanted: usize) {
+        let count = self.octets.get(self.ids_at.saturating_sub(8)..);
+        let count = count.and_then(|octets| Fields(octets).u32()).unwrap_or_default();
+        let count = usize::try_from(count).unwrap_or_default();
+        if wanted >= count {
+            return;
+        }
+        let rows_length = count.saturating_mul(ROW_OCTETS);
+        let mut text_at = self.ids_at.saturating_add(rows_length);
+        for number in 0..=wanted {
+            let at = self.ids_at.saturating_add(number.saturating_mul(ROW_OCTETS));
+            let row = self.octets.get_mut(at..).and_then(<[u8]>::first_chunk_mut::<ROW_OCTETS>);
+            let Some(row) = row else { return };
+            let mut fields = Fields(row.get(16..).unwrap_or_default());
+            let prefix = usize::try_from(fields.u32().unwrap_or_default()).unwrap_or_default();
+            let uidl = usize::from(fields.u8().unwrap_or_default());
+            text_at = text_at.saturating_add(prefix);
+            let end = text_at.saturating_add(uidl);
+            if number == wanted {
+                if let Some(length) = row.get_mut(20) {
+                    *length = 0;
+                }
+                self.octets.drain(text_at..end);
+                return;
+            }
+            text_at = end;
+        }
+    }
+
     /// Puts these ids in, as many as there are recipients.
     pub(crate) fn set_ids(&mut self, ids: &[u64]) {
         let rows = self.octets.get_mut(self.ids_at..).unwrap_or_default();
@@ -230,6 +260,21 @@ mod tests {
     fn head(big: bool) -> Head {
         let kind = if big { Kind::Big } else { Kind::Message };
         Head::plain(kind, 0)
+    }
+
+    // store.rs: a unique-id that is taken is replaced by a new one
+    #[test]
+    fn a_recipient_gets_a_native_unique_id_and_the_others_keep_theirs() {
+        let row =
+            |uidl: &'static [u8]| RecipientRow { id: 1, maildrop: 2, prefix: b"A: b\r\n", uidl };
+        for wanted in 0..3 {
+            let mut rows = vec![row(b"one"), row(b""), row(b"three")];
+            let mut made = Recipients::new(Some(9), &rows, b"rest").unwrap();
+            made.unname(wanted);
+            made.unname(3);
+            rows[wanted].uidl = b"";
+            assert_eq!(made.octets, Recipients::new(Some(9), &rows, b"rest").unwrap().octets);
+        }
     }
 
     proptest! {

@@ -97,6 +97,7 @@ mod steps;
 mod store;
 #[cfg(test)]
 mod story;
+mod surrogate;
 mod tables;
 mod tagged;
 mod tail;

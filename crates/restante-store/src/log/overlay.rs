@@ -16,6 +16,10 @@ pub(crate) struct Overlay {
     marks: BTreeMap<u64, Arc<BTreeMap<Spot, Said>>>,
     /// Of each record whose body has a file of its own: the file.
     bigs: BTreeMap<(u32, u32), u64>,
+    /// Which message of a maildrop was the last to bring this unique-id along.
+    names: BTreeMap<(u64, Vec<u8>), u64>,
+    /// Of messages with a stand-in for the header: their octets with it.
+    surrogates: BTreeMap<(u64, u64), u64>,
     /// Segments that copies were made from.
     sources: BTreeSet<u32>,
     /// Where it was written.
@@ -36,6 +40,10 @@ impl Overlay {
     /// A message, or a later copy of it. One that is gone stays gone: that it was destroyed may
     /// be read before that it was added.
     pub(crate) fn add(&mut self, maildrop: u64, entry: Entry, uidl: &[u8]) {
+        if !uidl.is_empty() {
+            let last = self.names.entry((maildrop, uidl.to_vec())).or_default();
+            *last = entry.id.max(*last);
+        }
         match self.of(maildrop).entry(entry.id) {
             Place::Occupied(place) if *place.get() == Change::Destroyed => {}
             Place::Occupied(mut place) => {
@@ -46,6 +54,27 @@ impl Overlay {
                 self.changes = self.changes.saturating_add(1);
             }
         }
+    }
+
+    /// The message with this unique-id, if it brought that along and came lately; it may be gone.
+    pub(crate) fn named(&self, maildrop: u64, uidl: &[u8]) -> Option<u64> {
+        self.names.get(&(maildrop, uidl.to_vec())).copied()
+    }
+
+    /// A message has so many octets with the stand-in for its header.
+    pub(crate) fn add_surrogate(&mut self, maildrop: u64, id: u64, octets: u64) {
+        self.surrogates.insert((maildrop, id), octets);
+    }
+
+    /// The messages of a maildrop with stand-ins: their octets with them.
+    pub(crate) fn surrogates_of(&self, maildrop: u64) -> BTreeMap<u64, u64> {
+        let rows = self.surrogates.range((maildrop, 0)..=(maildrop, u64::MAX));
+        rows.map(|((_, id), octets)| (*id, *octets)).collect()
+    }
+
+    /// The same of all maildrops.
+    pub(crate) fn surrogates(&self) -> &BTreeMap<(u64, u64), u64> {
+        &self.surrogates
     }
 
     /// The record at this place has its body in a file.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::StoreError;
-use crate::log::addition::Addition;
+use crate::log::addition::{Addition, Given};
 use crate::log::decide::decide;
 use crate::log::queue::Job;
 use crate::log::shard::Shard;
@@ -32,7 +32,7 @@ pub(crate) fn prepare(shard: &Shard, jobs: Vec<Job>) -> Vec<Job> {
                         prepared.push(Job::Add(addition, answer));
                         continue;
                     }
-                    Ok(()) => Ok(vec![0; addition.shares.len()]),
+                    Ok(()) => Ok(vec![Given::NOTHING; addition.shares.len()]),
                     Err(fault) => Err(fault),
                 };
                 // No record will ever name it.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::oneshot::{self, Sender};
 
 use crate::error::StoreError;
-use crate::log::addition::Addition;
+use crate::log::addition::{Addition, Given};
 use crate::log::compacted::Compacted;
 use crate::log::deed::Deed;
 use crate::log::meta::Destroyed;
@@ -16,8 +16,8 @@ use crate::log::moment::Moment;
 /// Something to be made durable, and whom to tell.
 #[derive(Debug)]
 pub(crate) enum Job {
-    /// A message; the answer is the ids of its copies.
-    Add(Box<Addition>, Sender<Result<Vec<u64>, StoreError>>),
+    /// A message; the answer is what its copies were given.
+    Add(Box<Addition>, Sender<Result<Vec<Given>, StoreError>>),
     /// Messages of a maildrop are gone. They stood where this says when messages had been moved
     /// so often.
     Destroy(Destroyed, u64, Sender<Result<(), StoreError>>),

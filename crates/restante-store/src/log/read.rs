@@ -10,10 +10,12 @@ use crate::body::{Body, Progress, Stream, Wait};
 use crate::disk::Existence;
 use crate::error::StoreError;
 use crate::log::disk::{Disk, DiskFile};
-use crate::log::entry::Entry;
+use crate::log::entry::{Entry, STANDS_IN};
+use crate::log::extensions::Extensions;
 use crate::log::meta;
 use crate::log::record::{HEAD_OCTETS, Head, offset};
 use crate::log::segments::Segments;
+use crate::log::surrogate::StandIn;
 
 /// The most that is read at once.
 const PIECE_OCTETS_MAX: u64 = 64 << 10;
@@ -58,19 +60,20 @@ pub(crate) fn message(
     let octets_of_meta = octets_of_meta
         .filter(|meta| crc32c::crc32c(meta) == head.meta_crc)
         .ok_or_else(|| damaged("the recipients of a message are not right"))?;
-    let meta::Message { file_id, rows, .. } = meta::message(&head, octets_of_meta)
+    let meta::Message { file_id, rows, extensions, .. } = meta::message(&head, octets_of_meta)
         .ok_or_else(|| damaged("the recipients make no sense"))?;
     let row = usize::try_from(entry.recipient).ok().and_then(|recipient| rows.get(recipient));
-    let octets = |prefix: &[u8]| head.body_octets.saturating_add(prefix.len() as u64);
-    let row = row
-        .filter(|row| row.id == entry.id && octets(row.prefix) == entry.octets)
-        .ok_or_else(|| damaged("it is another message than the index says"))?;
-    let mut ahead = BytesMut::from(row.prefix);
+    let another = || damaged("it is another message than the index says");
+    let row = row.filter(|row| row.id == entry.id).ok_or_else(another)?;
+    let stand_in = stand_in(entry, &head, extensions, row.prefix).map_err(|Another| another())?;
+    let mut ahead = BytesMut::from(stand_in.map_or(row.prefix, |stand_in| stand_in.prefix));
+    ahead.extend_from_slice(stand_in.map_or(&[], |stand_in| stand_in.header));
     let mut checked = Checked {
         ahead: Bytes::new(),
         file,
         at: start.saturating_add(head.body_at()),
         left: head.body_length,
+        hidden: stand_in.map_or(0, |_| u64::from(head.header_length)),
         crc: 0,
         wanted: head.body_crc,
         is_damaged: false,
@@ -85,7 +88,8 @@ pub(crate) fn message(
     } else {
         let body = usize::try_from(head.body_at()).ok().and_then(|at| piece.get(at..));
         let here = checked.take(body.unwrap_or_default());
-        ahead.extend_from_slice(here);
+        let hidden = checked.hide(here.len());
+        ahead.extend_from_slice(here.get(hidden..).unwrap_or_default());
     }
     checked.ahead = ahead.freeze();
     if checked.left > 0 {
@@ -93,6 +97,25 @@ pub(crate) fn message(
     }
     checked.verdict()?;
     Ok(Some(Body::chunk(Form::Wire, checked.ahead)))
+}
+
+/// It is another message than the entry says.
+struct Another;
+
+/// What stands in the place of prefix and header, if this entry is to be read so.
+fn stand_in<'a>(
+    entry: &Entry,
+    head: &Head,
+    extensions: Extensions<'a>,
+    prefix: &'a [u8],
+) -> Result<Option<StandIn<'a>>, Another> {
+    if entry.flags & STANDS_IN == 0 {
+        let octets = head.body_octets.saturating_add(prefix.len() as u64);
+        return if octets == entry.octets { Ok(None) } else { Err(Another) };
+    }
+    let stand_in = StandIn::find(extensions, entry.recipient, prefix);
+    let is_right = |stand_in: &StandIn<'_>| stand_in.octets(head) == entry.octets;
+    stand_in.filter(is_right).map(Some).ok_or(Another)
 }
 
 /// The path of a body with a file of its own.
@@ -136,6 +159,8 @@ struct Checked {
     file: Arc<dyn DiskFile>,
     at: u64,
     left: u64,
+    /// How much of what comes is checked and not handed over: a header that another stands for.
+    hidden: u64,
     /// The checksum of all that was read.
     crc: u32,
     wanted: u32,
@@ -151,6 +176,13 @@ impl Checked {
         self.at = self.at.saturating_add(taken.len() as u64);
         self.left = self.left.saturating_sub(taken.len() as u64);
         taken
+    }
+
+    /// How many of the next so many octets are not handed over.
+    fn hide(&mut self, octets: usize) -> usize {
+        let hidden = usize::try_from(self.hidden).unwrap_or(usize::MAX).min(octets);
+        self.hidden = self.hidden.saturating_sub(hidden as u64);
+        hidden
     }
 
     fn verdict(&mut self) -> Result<(), StoreError> {
@@ -203,6 +235,12 @@ impl Stream for Checked {
             buffer.truncate(start);
             return Err(damaged);
         }
-        Ok(Progress::Octets(read))
+        let hidden = self.hide(read);
+        buffer.drain(start..start.saturating_add(hidden));
+        if hidden == read {
+            // All of it: more must come before there is an answer.
+            return self.read(buffer, octets_max, wait);
+        }
+        Ok(Progress::Octets(read.saturating_sub(hidden)))
     }
 }

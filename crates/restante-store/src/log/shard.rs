@@ -13,7 +13,7 @@ use crate::error::StoreError;
 use crate::log::disk::{Disk, Lock, read_exact_at};
 use crate::log::entry::{Entry, NAMED};
 use crate::log::epochs::IdSource;
-use crate::log::identity::Tags;
+use crate::log::identity::{Tags, id_of};
 use crate::log::index::Index;
 use crate::log::mark::{Said, Spot};
 use crate::log::notes::Notes;
@@ -96,15 +96,17 @@ impl Shard {
     }
 
     /// Tells what a maildrop holds, in delivery order, but for what is held or set aside, or
-    /// hidden from this credential, if one is given.
+    /// hidden from this credential, if one is given. With `stand_ins`, messages are told as they
+    /// are for who may not see raw UTF-8.
     pub(crate) fn walk_for(
         &self,
         maildrop: u64,
         credential: Option<u64>,
+        stand_ins: bool,
         sink: &mut impl Sink,
     ) -> Result<(), StoreError> {
         let mut told = Tagged { tags: &self.tags, sink };
-        self.index.walk_for(maildrop, credential, &self.overlay, &mut told)
+        self.index.walk_for(maildrop, credential, stand_ins, &self.overlay, &mut told)
     }
 
     /// What a maildrop holds, and all that was said of its messages, or of others that are gone.
@@ -126,7 +128,7 @@ impl Shard {
             Ok(usage) => Ok(usage),
             Err(counting) => {
                 let mut sum = Sum::default();
-                self.walk_for(maildrop, None, &mut sum)?;
+                self.walk_for(maildrop, None, false, &mut sum)?;
                 self.usages.counted(maildrop, &counting, sum.0);
                 Ok(sum.0)
             }
@@ -158,6 +160,29 @@ impl Shard {
     /// The unique-id that an id has by itself.
     pub(crate) fn native_uidl(&self, id: u64) -> Uidl {
         self.tags.of(id).uidl(id)
+    }
+
+    /// Whether a message of this maildrop has this unique-id.
+    pub(crate) fn has_uidl(&self, maildrop: u64, uidl: &str) -> Result<bool, StoreError> {
+        let there = |id| self.index.entry(maildrop, id, &self.overlay);
+        if let Some(id) = id_of(uidl)
+            && self.native_uidl(id).as_str() == uidl
+            && there(id)?.is_some_and(|entry| entry.flags & NAMED == 0)
+        {
+            return Ok(true);
+        }
+        let recent = {
+            let overlay = self.overlay.read().unwrap_or_else(PoisonError::into_inner);
+            overlay.named(maildrop, uidl.as_bytes())
+        };
+        let named = match recent {
+            None => self.index.named(maildrop, uidl.as_bytes())?,
+            recent => recent,
+        };
+        Ok(match named {
+            Some(id) => there(id)?.is_some(),
+            None => false,
+        })
     }
 
     /// The unique-id of a message.

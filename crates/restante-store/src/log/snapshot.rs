@@ -82,7 +82,7 @@ impl Snapshot {
         let moves = shard.moves.load(Ordering::Acquire);
         let seen = shard.arrivals.count(maildrop);
         let mut rows = Rows::new(shard.tags.now.naming());
-        shard.walk_for(maildrop.get(), Some(view.credential), &mut rows)?;
+        shard.walk_for(maildrop.get(), Some(view.credential), !view.utf8, &mut rows)?;
         let (listing, rows) = rows.finish()?;
         let listing = Arc::new(listing);
         Ok(Self { front, began, maildrop, view, moves, seen, listing, rows })
@@ -91,13 +91,13 @@ impl Snapshot {
     /// What is there now and not listed here.
     async fn unlisted(&self) -> Result<News, StoreError> {
         let (shard, maildrop) = (Arc::clone(&self.began.shard), self.maildrop.get());
-        let credential = Some(self.view.credential);
+        let (credential, stand_ins) = (Some(self.view.credential), !self.view.utf8);
         let listing = Arc::clone(&self.listing);
         self.front
             .pool
             .run(move || {
                 let mut news = News::of(&listing);
-                shard.walk_for(maildrop, credential, &mut news)?;
+                shard.walk_for(maildrop, credential, stand_ins, &mut news)?;
                 Ok(news)
             })
             .await?

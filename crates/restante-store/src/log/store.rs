@@ -191,7 +191,7 @@ impl Store for LogStore {
             atomic_update: true,
             shared_with_others: false,
             custody: true,
-            surrogates: false,
+            surrogates: true,
         }
     }
 

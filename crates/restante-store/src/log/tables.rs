@@ -23,7 +23,12 @@ pub(crate) const MARK: TableDefinition<'_, (u64, u8, u64, u64), (u64, u64)> =
     TableDefinition::new("mark");
 /// When, maildrop, id: it is held until then.
 pub(crate) const DUE: TableDefinition<'_, (u64, u64, u64), ()> = TableDefinition::new("due");
+/// Maildrop and a unique-id that is not native: which message has it.
+pub(crate) const NAME: TableDefinition<'_, (u64, &[u8]), u64> = TableDefinition::new("name");
+/// Maildrop and id: how many octets the message has with the stand-in for its header.
+pub(crate) const SURROGATE: TableDefinition<'_, (u64, u64), u64> =
+    TableDefinition::new("surrogate");
 /// `version`, `store`, `applied`.
 pub(crate) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 /// The version of these tables.
-pub(crate) const VERSION: &[u8] = &[2, 0, 0, 0];
+pub(crate) const VERSION: &[u8] = &[3, 0, 0, 0];

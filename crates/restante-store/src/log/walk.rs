@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use redb::{Error, Range, ReadOnlyTable, ReadTransaction, TableError};
 
-use crate::log::entry::{Entry, NAMED};
+use crate::log::entry::{Entry, NAMED, STANDS_IN, SURROGATE as SURROGATED, UTF8};
 use crate::log::overlay::Change;
-use crate::log::tables::{CHUNK, SUM, UIDL};
+use crate::log::tables::{CHUNK, SUM, SURROGATE, UIDL};
 
 /// Who is told the entries of a maildrop.
 pub(crate) trait Sink {
@@ -21,18 +21,23 @@ pub(crate) trait Sink {
 const EXPECTED_MAX: u64 = 4 << 20;
 
 /// Tells all that a maildrop holds, with these changes, each octet of the index looked at once.
+///
+/// With `stand_ins`, the octets with them of messages that the index does not know yet, a message
+/// that has one is told as it is with it.
 pub(crate) fn walk(
     transaction: &ReadTransaction,
     maildrop: u64,
     changes: Option<&BTreeMap<u64, Change>>,
+    stand_ins: Option<&BTreeMap<u64, u64>>,
     sink: &mut impl Sink,
 ) -> Result<(), Error> {
+    let mut shown = Shown { transaction, maildrop, stand_ins, table: None, sink };
     let chunks = there(transaction.open_table(CHUNK))?;
     let sums = there(transaction.open_table(SUM))?;
     let sum = sums.map(|sums| sums.get(maildrop)).transpose()?.flatten();
     let (messages, _) = sum.map(|sum| sum.value()).unwrap_or_default();
     let messages = usize::try_from(messages.min(EXPECTED_MAX)).unwrap_or_default();
-    sink.expect(messages.saturating_add(changes.map_or(0, BTreeMap::len)));
+    shown.sink.expect(messages.saturating_add(changes.map_or(0, BTreeMap::len)));
     let mut changes = changes.into_iter().flatten().peekable();
     let mut names = Names { transaction, maildrop, rows: None };
     if let Some(chunks) = &chunks {
@@ -40,28 +45,65 @@ pub(crate) fn walk(
             let (_, chunk) = row?;
             for entry in Entry::decode_all(chunk.value()) {
                 while let Some((_, change)) = changes.next_if(|(id, _)| **id < entry.id) {
-                    tell(change, sink);
+                    shown.change(change)?;
                 }
                 // The changes win; so it does not matter whether the index knows them by now.
                 if let Some((_, change)) = changes.next_if(|(id, _)| **id == entry.id) {
-                    tell(change, sink);
+                    shown.change(change)?;
                 } else if entry.flags & NAMED == 0 {
-                    sink.entry(&entry, None);
+                    shown.tell(&entry, None)?;
                 } else {
-                    names.find(entry.id, |uidl| sink.entry(&entry, Some(uidl)))?;
+                    names.find(entry.id, |uidl| shown.tell(&entry, Some(uidl)))?;
                 }
             }
         }
     }
     for (_, change) in changes {
-        tell(change, sink);
+        shown.change(change)?;
     }
     Ok(())
 }
 
-fn tell(change: &Change, sink: &mut impl Sink) {
-    if let Change::Added(entry, uidl) = change {
-        sink.entry(entry, Some(uidl.as_slice()).filter(|uidl| !uidl.is_empty()));
+/// Tells entries as they are shown.
+struct Shown<'a, S> {
+    transaction: &'a ReadTransaction,
+    maildrop: u64,
+    stand_ins: Option<&'a BTreeMap<u64, u64>>,
+    table: Option<ReadOnlyTable<(u64, u64), u64>>,
+    sink: &'a mut S,
+}
+
+impl<S: Sink> Shown<'_, S> {
+    fn change(&mut self, change: &Change) -> Result<(), Error> {
+        match change {
+            Change::Added(entry, uidl) => {
+                self.tell(entry, Some(uidl.as_slice()).filter(|uidl| !uidl.is_empty()))
+            }
+            Change::Destroyed => Ok(()),
+        }
+    }
+
+    fn tell(&mut self, entry: &Entry, uidl: Option<&[u8]>) -> Result<(), Error> {
+        let Some(recent) = self.stand_ins.filter(|_| entry.flags & SURROGATED != 0) else {
+            self.sink.entry(entry, uidl);
+            return Ok(());
+        };
+        let octets = match recent.get(&entry.id) {
+            Some(octets) => *octets,
+            None => self.octets_with(entry.id)?,
+        };
+        let flags = entry.flags & !UTF8 | STANDS_IN;
+        self.sink.entry(&Entry { octets, flags, ..*entry }, uidl);
+        Ok(())
+    }
+
+    fn octets_with(&mut self, id: u64) -> Result<u64, Error> {
+        if self.table.is_none() {
+            self.table = there(self.transaction.open_table(SURROGATE))?;
+        }
+        let row = self.table.as_ref().map(|table| table.get((self.maildrop, id)));
+        let missing = || Error::Corrupted(format!("the size of {id:016x} is missing"));
+        row.transpose()?.flatten().map(|row| row.value()).ok_or_else(missing)
     }
 }
 
@@ -74,7 +116,11 @@ struct Names<'a> {
 }
 
 impl Names<'_> {
-    fn find(&mut self, id: u64, use_it: impl FnOnce(&[u8])) -> Result<(), Error> {
+    fn find(
+        &mut self,
+        id: u64,
+        use_it: impl FnOnce(&[u8]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let missing = || Error::Corrupted(format!("the unique-id of {id:016x} is missing"));
         if self.rows.is_none() {
             let table: Option<ReadOnlyTable<_, _>> = there(self.transaction.open_table(UIDL))?;
@@ -85,8 +131,7 @@ impl Names<'_> {
             let (key, uidl) = row?;
             let (_, named) = key.value();
             if named == id {
-                use_it(uidl.value());
-                return Ok(());
+                return use_it(uidl.value());
             }
             if named > id {
                 break;

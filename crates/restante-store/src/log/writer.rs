@@ -1,6 +1,6 @@
 //! The writer of a shard: takes all that is queued, writes it at once, syncs once, answers all.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -231,6 +231,17 @@ impl Writer {
             };
             if let Some((destroyed, moves)) = destroyed {
                 self.name_copies(destroyed, moves)?;
+            }
+        }
+        let mut taken = HashSet::new();
+        for job in jobs.iter_mut() {
+            if let Job::Add(addition, _) = job {
+                addition.keep_uidls(|maildrop, uidl| {
+                    Ok::<_, StoreError>(
+                        !taken.insert((maildrop, uidl.clone()))
+                            || self.shard.has_uidl(maildrop.get(), uidl.as_str())?,
+                    )
+                })?;
             }
         }
         let size = jobs.iter().map(Job::size).fold(notes.len() as u64, u64::saturating_add);
@@ -467,7 +478,7 @@ impl Drop for Abandon {
 fn accept(job: Job) {
     // Nobody may be waiting any more; it is done all the same.
     match job {
-        Job::Add(addition, answer) => drop(answer.send(Ok(addition.ids))),
+        Job::Add(addition, answer) => drop(answer.send(Ok(addition.given()))),
         Job::Destroy(_, _, answer) | Job::Remove(_, answer) => drop(answer.send(Ok(()))),
         Job::Deed(deed, answer) => drop(answer.send(Ok(deed.decided.answer))),
         Job::Compact(answer) => drop(answer.send(Ok(None))),

@@ -3,15 +3,17 @@
 use std::io;
 use std::sync::Arc;
 
-use mail_wire::{MaildropId, Octets};
+use mail_wire::{MaildropId, Octets, Uidl};
 
 use crate::disk::Status;
 use crate::error::StoreError;
 use crate::maildir::content::{Content, prefix_in_file};
+use crate::maildir::drawer::{Drawer, State};
 use crate::maildir::folders::Folders;
 use crate::maildir::ground::Ground;
 use crate::maildir::measure::Measured;
 use crate::maildir::names::{Identity, delivered};
+use crate::maildir::uidlist::Record;
 use crate::pending::Pending;
 use crate::pool::Pool;
 use crate::store::{Delivery, Incoming, Recipient, Stored};
@@ -47,17 +49,26 @@ impl Delivery for OnItsWay {
         let content = Arc::new(content);
         Box::pin(async move {
             // All recipients at once: each copy waits for the disk on its own.
-            let copies: Vec<_> = recipients
-                .into_iter()
-                .map(|recipient| {
-                    let (ground, content) = (Arc::clone(&ground), Arc::clone(&content));
-                    tokio::spawn(async move {
-                        let pool: &Pool = &ground.pool;
-                        let ground = Arc::clone(&ground);
-                        pool.run(move || put(&ground, &recipient, &content, utf8)).await
+            let mut copies = Vec::with_capacity(recipients.len());
+            for recipient in recipients {
+                let (ground, content) = (Arc::clone(&ground), Arc::clone(&content));
+                let drawer = ground.drawer(recipient.maildrop);
+                // Those that bring unique-ids along in their order. Not on a thread of the pool:
+                // who has the list may wait for one of those.
+                let mut state = match recipient.uidl {
+                    Some(_) => Some(Arc::clone(&drawer.state).lock_owned().await),
+                    None => None,
+                };
+                copies.push(tokio::spawn(async move {
+                    let pool: &Pool = &ground.pool;
+                    let ground = Arc::clone(&ground);
+                    pool.run(move || {
+                        let list = state.as_deref_mut();
+                        put(&ground, &drawer, &recipient, &content, utf8, list)
                     })
-                })
-                .collect();
+                    .await
+                }));
+            }
             let mut outcomes = Vec::with_capacity(copies.len());
             for copy in copies {
                 let fault = |fault| StoreError::disk("deliver", io::Error::other(fault));
@@ -74,9 +85,11 @@ const NAMES_TRIED_MAX: usize = 4;
 
 fn put(
     ground: &Ground,
+    drawer: &Drawer,
     recipient: &Recipient,
     content: &Content,
     utf8: bool,
+    list: Option<&mut State>,
 ) -> Result<Stored, StoreError> {
     let id = recipient.maildrop;
     let disk = &ground.disk;
@@ -85,23 +98,40 @@ fn put(
     let octets = Octets::new(content.octets_behind(&prefix));
     let tmp = ground.namer.next(disk.now(), utf8);
     let tmp = tmp.as_bytes();
-    let put = write(ground, &folders, tmp, &prefix, content).and_then(|status| {
-        Ok((status, make_visible(ground, &folders, tmp, status, octets, utf8)?))
+    let written = write(ground, &folders, tmp, &prefix, content);
+    let put = written.map_err(|fault| failed(id, fault)).and_then(|status| {
+        let measured = Measured { octets, stamp: status.into() };
+        let mut brought = recipient.uidl.as_ref().zip(list);
+        let mut name = |identity: Identity| match &mut brought {
+            Some((uidl, list)) => {
+                let record = Record::brought(identity, Uidl::clone(uidl), measured);
+                list.name(drawer, disk, &folders, ground.settings.tmp_age_max, record)
+            }
+            None => Ok(false),
+        };
+        let (identity, keeps) =
+            make_visible(ground, &folders, tmp, (status, octets), utf8, &mut name)?;
+        Ok((identity, keeps, measured))
     });
     match put {
-        Ok((status, unique)) => {
-            let identity = Identity::new(unique.as_bytes(), 0);
-            let uidl = identity.uidl();
-            let uidl = uidl.map_err(|wrong| StoreError::Damaged { detail: wrong.to_string() })?;
+        Ok((identity, keeps, measured)) => {
+            let uidl = match &recipient.uidl {
+                Some(uidl) if keeps => uidl.clone(),
+                _ => {
+                    let uidl = identity.uidl();
+                    uidl.map_err(|wrong| StoreError::Damaged { detail: wrong.to_string() })?
+                }
+            };
             let stored = Stored { id: identity.id(), uidl, octets };
-            let measured = Measured { octets, stamp: status.into() };
-            ground.drawer(id).delivered(identity, measured);
+            if !keeps {
+                drawer.delivered(identity, measured);
+            }
             ground.arrivals.announce([id]);
             Ok(stored)
         }
         Err(fault) => {
             let _ = disk.unlink(&folders.tmp, tmp);
-            Err(failed(id, fault))
+            Err(fault)
         }
     }
 }
@@ -129,37 +159,41 @@ fn write(
     Ok(status)
 }
 
-/// Renames the file to `new`, makes that durable, and answers with its unique part.
+/// Renames the file to `new`, makes that durable, and answers with which message it is, and what
+/// `name` said of it before it could be seen.
 fn make_visible(
     ground: &Ground,
     folders: &Folders,
     tmp: &[u8],
-    status: Status,
-    octets: Octets,
+    (status, octets): (Status, Octets),
     utf8: bool,
-) -> io::Result<String> {
+    name: &mut dyn FnMut(Identity) -> Result<bool, StoreError>,
+) -> Result<(Identity, bool), StoreError> {
     let disk = &ground.disk;
+    let fault = |fault| StoreError::disk("deliver", fault);
     let mut tries = 0_usize;
     loop {
         tries = tries.saturating_add(1);
         // A name of this moment: names are the order in which messages became visible.
         let unique = ground.namer.next(disk.now(), utf8);
-        let name = delivered(&unique, status.size, octets);
-        match disk.rename_new((&folders.tmp, tmp), (&folders.new, name.as_bytes())) {
+        let file = delivered(&unique, status.size, octets);
+        let identity = Identity::new(unique.as_bytes(), 0);
+        let named = name(identity.clone())?;
+        match disk.rename_new((&folders.tmp, tmp), (&folders.new, file.as_bytes())) {
             Ok(()) => {}
-            Err(fault)
-                if fault.kind() == io::ErrorKind::AlreadyExists && tries < NAMES_TRIED_MAX =>
+            Err(taken)
+                if taken.kind() == io::ErrorKind::AlreadyExists && tries < NAMES_TRIED_MAX =>
             {
                 continue;
             }
-            Err(fault) => return Err(fault),
+            Err(refused) => return Err(fault(refused)),
         }
-        if let Err(fault) = disk.sync(&folders.new) {
+        if let Err(unsynced) = disk.sync(&folders.new) {
             // It will be delivered again, so it must not stay.
-            let _ = disk.unlink(&folders.new, name.as_bytes());
-            return Err(fault);
+            let _ = disk.unlink(&folders.new, file.as_bytes());
+            return Err(fault(unsynced));
         }
-        return Ok(unique);
+        return Ok((identity, named));
     }
 }
 

@@ -16,7 +16,7 @@ use crate::maildir::folders::{Folders, REMOVED, names, sweep};
 use crate::maildir::measure::Measured;
 use crate::maildir::names::Identity;
 use crate::maildir::scan::{self, Changed};
-use crate::maildir::uidlist::Uidlist;
+use crate::maildir::uidlist::{Record, Uidlist};
 
 /// What is known of one maildrop.
 #[derive(Debug)]
@@ -79,6 +79,11 @@ impl Drawer {
         }
     }
 
+    /// Whether something was delivered that no scan has seen.
+    pub(crate) fn has_fresh(&self) -> bool {
+        !self.fresh.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     fn take_fresh(&self) -> HashMap<Identity, Measured> {
         std::mem::take(&mut *self.fresh.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -126,6 +131,40 @@ impl State {
                 return Ok(contents);
             }
         }
+    }
+
+    /// Writes down, durably, that a message which is about to be delivered has this unique-id;
+    /// one that the maildrop has already is not written down. Answers whether it is.
+    pub(crate) fn name(
+        &mut self,
+        drawer: &Drawer,
+        disk: &Disk,
+        folders: &Folders,
+        tmp_age_max: Duration,
+        record: Record,
+    ) -> Result<bool, StoreError> {
+        if self.list.is_none() || drawer.has_fresh() {
+            // P-040: what was delivered before stands before it.
+            self.contents(drawer, disk, folders, tmp_age_max)?;
+        }
+        if self.list.as_mut().is_some_and(|list| list.has(&record.uidl)) {
+            // In the list; in the maildrop too?
+            let contents = self.contents(drawer, disk, folders, tmp_age_max)?;
+            if contents.listing.iter().any(|entry| entry.uidl == *record.uidl.as_str()) {
+                return Ok(false);
+            }
+        }
+        let Some(list) = &mut self.list else { return Ok(false) };
+        if list.has(&record.uidl) {
+            // Of a delivery that failed behind this, or of a message that is gone.
+            list.forget_uidl(&record.uidl);
+        }
+        let identity = record.identity.clone();
+        list.put(record);
+        let place: Vec<usize> = list.place(&identity).into_iter().collect();
+        list.save(disk, &folders.base, &place)
+            .map_err(|fault| StoreError::disk("write down a unique-id", fault))?;
+        Ok(true)
     }
 
     /// The next look shall compare every file with what is known of it: one was found changed.

@@ -9,7 +9,7 @@
 //! gives its place for good, the last its size. Lines are only ever appended, or the whole
 //! list is written anew beside and renamed over.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -27,6 +27,8 @@ use crate::maildir::names::Identity;
 pub(crate) struct Uidlist {
     records: Vec<Record>,
     places: HashMap<Identity, usize>,
+    /// All unique-ids, once somebody has asked for one.
+    uidls: Option<HashSet<Uidl>>,
     /// The file is missing, damaged, or not known to be what was written: the next save
     /// writes it anew.
     anew: bool,
@@ -113,8 +115,25 @@ impl Uidlist {
             known.verified = record.verified;
         } else {
             self.places.insert(record.identity.clone(), self.records.len());
+            if let Some(uidls) = &mut self.uidls {
+                uidls.insert(record.uidl.clone());
+            }
             self.records.push(record);
         }
+    }
+
+    /// Whether a message has this unique-id.
+    pub(crate) fn has(&mut self, uidl: &Uidl) -> bool {
+        let records = &self.records;
+        let known =
+            self.uidls.get_or_insert_with(|| records.iter().map(|r| r.uidl.clone()).collect());
+        known.contains(uidl)
+    }
+
+    /// Drops the message with this unique-id, which is gone; the places change.
+    pub(crate) fn forget_uidl(&mut self, uidl: &Uidl) {
+        let gone: Vec<bool> = self.records.iter().map(|record| record.uidl == *uidl).collect();
+        self.forget(|place| gone.get(place) == Some(&true));
     }
 
     /// Where a message stands in the order.
@@ -167,6 +186,7 @@ impl Uidlist {
         let identities = self.records.iter().enumerate();
         self.places = identities.map(|(place, r)| (r.identity.clone(), place)).collect();
         self.anew = true;
+        self.uidls = None;
     }
 
     fn append(&self, disk: &Disk, base: &OwnedFd, changed: &[usize]) -> io::Result<()> {
@@ -201,6 +221,11 @@ impl Record {
         let uidl = identity.uidl();
         let uidl = uidl.map_err(|wrong| StoreError::Damaged { detail: wrong.to_string() })?;
         Ok(Self { identity, uidl, measured, verified: measured.is_some() })
+    }
+
+    /// A message that is delivered with a unique-id of its own.
+    pub(crate) const fn brought(identity: Identity, uidl: Uidl, measured: Measured) -> Self {
+        Self { identity, uidl, measured: Some(measured), verified: true }
     }
 
     fn line(&self) -> String {

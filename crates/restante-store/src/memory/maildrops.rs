@@ -29,6 +29,8 @@ pub(crate) struct Message {
     pub(crate) uidl: Uidl,
     pub(crate) text: Bytes,
     pub(crate) utf8: bool,
+    /// The same with the stand-ins for its header and prefix.
+    surrogate: Option<Bytes>,
     accepted: SystemTime,
     held_until: Option<SystemTime>,
     set_aside: Option<Aside>,
@@ -57,6 +59,14 @@ const DAY_SECS: u64 = 86_400;
 impl Message {
     pub(crate) fn octets(&self) -> Octets {
         Octets::ZERO.plus_len(self.text.len())
+    }
+
+    /// Its text in this view, and whether the header holds raw UTF-8 there.
+    pub(crate) fn in_view(&self, view: &View) -> (&Bytes, bool) {
+        match &self.surrogate {
+            Some(surrogate) if !view.utf8 => (surrogate, false),
+            _ => (&self.text, self.utf8),
+        }
     }
 
     /// Whether anybody sees it.
@@ -115,23 +125,29 @@ impl Maildrops {
         offered.fold(Usage::default(), |usage, message| usage.plus(message.octets().get()))
     }
 
-    /// A new message at the end.
+    /// A new message at the end; with the unique-id it brought along, if that is free.
     pub(crate) fn add(
         &mut self,
         maildrop: MaildropId,
         text: Bytes,
         utf8: bool,
+        brought: Option<&Uidl>,
+        surrogate: Option<Bytes>,
     ) -> Result<Message, StoreError> {
         self.last_id = self.last_id.saturating_add(1);
         let id = MessageId::new(self.last_id);
         let uidl = format!("{:08x}.{}", self.tag, self.last_id);
         let uidl = Uidl::new(uidl.as_bytes())
             .map_err(|wrong| StoreError::Damaged { detail: wrong.to_string() })?;
+        let is_free =
+            |brought: &&Uidl| self.of(maildrop).iter().all(|message| message.uidl != **brought);
+        let uidl = brought.filter(is_free).cloned().unwrap_or(uidl);
         let message = Message {
             id,
             uidl,
             text,
             utf8,
+            surrogate,
             accepted: now(),
             held_until: None,
             set_aside: None,
@@ -209,7 +225,7 @@ impl Maildrops {
         id: MessageId,
     ) -> Result<Option<Uidl>, StoreError> {
         let Some(message) = self.message(maildrop, id).cloned() else { return Ok(None) };
-        let new = self.add(maildrop, message.text, message.utf8)?;
+        let new = self.add(maildrop, message.text, message.utf8, None, message.surrogate)?;
         self.destroy(maildrop, id, &Actor::default(), Cause::Renewed);
         Ok(Some(new.uidl))
     }

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use mail_wire::{Form, Listing, ListingBuilder, MaildropId, MessageId, MessageNumber};
+use mail_wire::{Form, Listing, ListingBuilder, MaildropId, MessageId, MessageNumber, Octets};
 use sha2::{Digest, Sha256};
 
 use crate::arrivals::Arrivals;
@@ -15,7 +15,7 @@ use crate::error::StoreError;
 use crate::memory::maildrops::{Actor, Maildrops, Message};
 use crate::pending::Pending;
 use crate::store::{
-    Delivery, Incoming, Maildrop, Promises, Recipient, Removed, Store, Stored, Usage,
+    Delivery, Incoming, Maildrop, Promises, Recipient, Removed, Store, Stored, Surrogate, Usage,
 };
 use crate::view::View;
 
@@ -67,7 +67,7 @@ impl Store for MemoryStore {
             atomic_update: true,
             shared_with_others: false,
             custody: true,
-            surrogates: false,
+            surrogates: true,
         }
     }
 
@@ -96,7 +96,8 @@ impl Store for MemoryStore {
     fn deliver(&self, incoming: Incoming) -> Pending<'_, Result<Box<dyn Delivery>, StoreError>> {
         let shared = Arc::clone(&self.shared);
         Box::pin(async move {
-            Ok(Box::new(OnItsWay { shared, incoming, body: Vec::new() }) as Box<dyn Delivery>)
+            let delivery = OnItsWay { shared, incoming, body: Vec::new(), surrogate: None };
+            Ok(Box::new(delivery) as Box<dyn Delivery>)
         })
     }
 
@@ -131,8 +132,10 @@ impl Snapshot {
     fn append(&mut self, messages: Vec<Message>) -> Result<(), StoreError> {
         let mut listing = ListingBuilder::after(Listing::clone(&self.listing));
         for message in &messages {
+            let (text, utf8) = message.in_view(&self.view);
+            let octets = Octets::ZERO.plus_len(text.len());
             listing
-                .push(message.id, message.octets(), &message.uidl, message.utf8)
+                .push(message.id, octets, &message.uidl, utf8)
                 .map_err(|full| StoreError::Damaged { detail: full.to_string() })?;
         }
         self.listing = Arc::new(listing.finish());
@@ -185,7 +188,7 @@ impl Maildrop for Snapshot {
     fn read(&self, number: MessageNumber) -> Pending<'_, Result<Body, StoreError>> {
         Box::pin(async move {
             let message = self.message(number)?;
-            Ok(Body::chunk(Form::Text, message.text.clone()))
+            Ok(Body::chunk(Form::Text, message.in_view(&self.view).0.clone()))
         })
     }
 
@@ -197,7 +200,8 @@ impl Maildrop for Snapshot {
             let mut marked = HashMap::new();
             for number in deletions {
                 let message = self.message(*number)?;
-                marked.insert(message.id, message.octets());
+                let (text, _) = message.in_view(&self.view);
+                marked.insert(message.id, Octets::ZERO.plus_len(text.len()));
             }
             let mut ids: Vec<MessageId> = marked.keys().copied().collect();
             ids.sort_unstable();
@@ -211,6 +215,7 @@ struct OnItsWay {
     shared: Arc<Shared>,
     incoming: Incoming,
     body: Vec<u8>,
+    surrogate: Option<Surrogate>,
 }
 
 impl Delivery for OnItsWay {
@@ -219,15 +224,25 @@ impl Delivery for OnItsWay {
         Ok(())
     }
 
+    fn surrogate(&mut self, surrogate: Surrogate) -> Result<(), StoreError> {
+        self.surrogate = Some(surrogate);
+        Ok(())
+    }
+
     fn commit(self: Box<Self>) -> Pending<'static, Vec<Result<Stored, StoreError>>> {
         Box::pin(async move {
-            let OnItsWay { shared, incoming, body } = *self;
+            let OnItsWay { shared, incoming, body, surrogate } = *self;
             let body = text_of(body, incoming.form);
             let maildrops: Vec<MaildropId> =
                 incoming.recipients.iter().map(|recipient| recipient.maildrop).collect();
             let outcomes = shared.with(|all| {
-                let put = |recipient: &Recipient| put(all, &incoming, recipient, &body);
-                incoming.recipients.iter().map(put).collect()
+                let surrogate = surrogate.as_ref().filter(|_| incoming.utf8);
+                let put = |(place, recipient): (usize, &Recipient)| {
+                    let stand_in = surrogate
+                        .map(|surrogate| stand_in(surrogate, place, &recipient.prefix, &body));
+                    put(all, &incoming, recipient, &body, stand_in)
+                };
+                incoming.recipients.iter().enumerate().map(put).collect()
             });
             shared.arrivals.announce(maildrops);
             outcomes
@@ -241,15 +256,16 @@ fn put(
     incoming: &Incoming,
     recipient: &Recipient,
     body: &[u8],
+    surrogate: Option<Bytes>,
 ) -> Result<Stored, StoreError> {
-    let Recipient { maildrop, prefix, address, quota, .. } = recipient;
+    let Recipient { maildrop, prefix, address, uidl, quota } = recipient;
     let text: Bytes = [prefix.as_slice(), body].concat().into();
     let Usage { messages, octets } = all.usage(*maildrop);
     if !quota.has_room(messages, octets, text.len() as u64) {
         let detail = format!("maildrop {maildrop}: its quota");
         return Err(StoreError::Full { detail, quota: true });
     }
-    let message = all.add(*maildrop, text, incoming.utf8)?;
+    let message = all.add(*maildrop, text, incoming.utf8, uidl.as_ref(), surrogate)?;
     let octets = message.octets();
     let accepted = Happened::Accepted {
         sender: incoming.provenance.sender.clone(),
@@ -270,6 +286,17 @@ fn message_id(body: &[u8]) -> Option<String> {
     lines.filter_map(|line| line.split_once(':')).find_map(|(name, value)| {
         name.trim().eq_ignore_ascii_case("message-id").then(|| value.trim().to_owned())
     })
+}
+
+/// A message with the stand-ins in the places of its prefix and header.
+fn stand_in(surrogate: &Surrogate, place: usize, prefix: &[u8], body: &[u8]) -> Bytes {
+    let prefix = surrogate.prefixes.get(place).map_or(prefix, Vec::as_slice);
+    let end = match memchr::memmem::find(body, b"\r\n\r\n") {
+        Some(at) if !body.starts_with(b"\r\n") => at.saturating_add(4),
+        None if !body.starts_with(b"\r\n") => body.len(),
+        _ => 2,
+    };
+    [prefix, &surrogate.header, body.get(end..).unwrap_or_default()].concat().into()
 }
 
 /// The body as text, its last line complete.
