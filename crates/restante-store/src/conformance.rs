@@ -6,8 +6,10 @@
 mod arriving;
 mod bringing;
 mod corpus;
+mod custody;
 mod factory;
 mod mail;
+mod quotas;
 mod reading;
 mod removing;
 mod writing;
@@ -17,7 +19,15 @@ pub use factory::{Broken, Factory};
 /// Tests all promises, each on a fresh store, and answers with those that are broken.
 pub async fn all(factory: &dyn Factory) -> Vec<Broken> {
     let mut broken = Vec::new();
-    let tests = [writing::TESTS, reading::TESTS, removing::TESTS, arriving::TESTS, bringing::TESTS];
+    let tests = [
+        writing::TESTS,
+        reading::TESTS,
+        removing::TESTS,
+        arriving::TESTS,
+        bringing::TESTS,
+        quotas::TESTS,
+        custody::TESTS,
+    ];
     for (promise, test) in tests.into_iter().flatten() {
         if let Err(seen) = test(factory).await {
             broken.push(Broken { promise, seen });

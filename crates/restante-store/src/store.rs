@@ -22,7 +22,8 @@ pub struct Promises {
     pub durable: bool,
     /// A commit removes all of its messages or none, also across a crash.
     pub atomic_update: bool,
-    /// Other programs may add, rename and remove messages beside us.
+    /// Other programs may add, rename and remove messages beside us. A quota then holds for what
+    /// is delivered through us, as far as we see what is there.
     pub shared_with_others: bool,
     /// A message can be hidden, held, set aside and restored, and what happened to it is kept:
     /// [`Store::custody`] is there.

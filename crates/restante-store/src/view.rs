@@ -10,7 +10,8 @@ pub struct View {
     pub credential: u64,
     /// From where, for the journal; `None`: this machine's operator.
     pub peer: Option<String>,
-    /// What a deletion does.
+    /// What a deletion does; under [`Views::PerCredential`], once all have deleted the message.
+    /// What is ignored then stays hidden from those who deleted it.
     pub delete: Delete,
     /// Whose deletions count for whom.
     pub views: Views,

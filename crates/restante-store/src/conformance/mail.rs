@@ -69,6 +69,15 @@ pub(crate) async fn open(
     store.open(maildrop, View::default()).await.map_err(|e| format!("open: {e}"))
 }
 
+/// Opens a maildrop with this view.
+pub(crate) async fn open_as(
+    store: &dyn Store,
+    maildrop: MaildropId,
+    view: View,
+) -> Result<Box<dyn Maildrop>, String> {
+    store.open(maildrop, view).await.map_err(|e| format!("open: {e}"))
+}
+
 /// The numbers that these are.
 pub(crate) fn numbers(numbers: &[u32]) -> Vec<MessageNumber> {
     numbers.iter().filter_map(|number| MessageNumber::new(*number)).collect()

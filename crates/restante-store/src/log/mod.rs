@@ -58,6 +58,8 @@ mod kills;
 #[cfg(test)]
 mod lives;
 mod mark;
+#[cfg(test)]
+mod marked;
 mod marks;
 mod meta;
 mod moment;

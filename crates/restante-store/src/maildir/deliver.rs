@@ -3,7 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
-use mail_wire::{MaildropId, Octets, Uidl};
+use mail_wire::{MaildropId, Octets, Quota, Uidl};
+use tokio::task::{JoinError, JoinHandle};
 
 use crate::disk::Status;
 use crate::error::StoreError;
@@ -13,10 +14,11 @@ use crate::maildir::folders::Folders;
 use crate::maildir::ground::Ground;
 use crate::maildir::measure::Measured;
 use crate::maildir::names::{Identity, delivered};
+use crate::maildir::snapshot::Snapshot;
 use crate::maildir::uidlist::Record;
 use crate::pending::Pending;
 use crate::pool::Pool;
-use crate::store::{Delivery, Incoming, Recipient, Stored};
+use crate::store::{Delivery, Incoming, Maildrop, Recipient, Stored};
 
 /// A message on its way into some maildrops.
 #[derive(Debug)]
@@ -48,35 +50,74 @@ impl Delivery for OnItsWay {
         content.finish();
         let content = Arc::new(content);
         Box::pin(async move {
-            // All recipients at once: each copy waits for the disk on its own.
+            // All recipients at once: each copy waits for the disk on its own. But who must keep
+            // to a quota is in turn.
             let mut copies = Vec::with_capacity(recipients.len());
             for recipient in recipients {
                 let (ground, content) = (Arc::clone(&ground), Arc::clone(&content));
                 let drawer = ground.drawer(recipient.maildrop);
+                let is_limited = recipient.quota != Quota::default();
+                let mut turn = None;
+                if is_limited {
+                    turn = Some(Arc::clone(&drawer.turn).lock_owned().await);
+                    if let Err(full) = look_for_room(&ground, &recipient, &content).await {
+                        copies.push(Copy::Done(Ok(Err(full))));
+                        continue;
+                    }
+                }
                 // Those that bring unique-ids along in their order. Not on a thread of the pool:
                 // who has the list may wait for one of those.
                 let mut state = match recipient.uidl {
                     Some(_) => Some(Arc::clone(&drawer.state).lock_owned().await),
                     None => None,
                 };
-                copies.push(tokio::spawn(async move {
+                let copy = tokio::spawn(async move {
                     let pool: &Pool = &ground.pool;
                     let ground = Arc::clone(&ground);
-                    pool.run(move || {
+                    let put = move || {
                         let list = state.as_deref_mut();
                         put(&ground, &drawer, &recipient, &content, utf8, list)
-                    })
-                    .await
-                }));
+                    };
+                    pool.run(put).await.flatten()
+                });
+                copies.push(if is_limited { Copy::Done(copy.await) } else { Copy::Begun(copy) });
+                drop(turn);
             }
             let mut outcomes = Vec::with_capacity(copies.len());
             for copy in copies {
+                let outcome = match copy {
+                    Copy::Done(outcome) => outcome,
+                    Copy::Begun(copy) => copy.await,
+                };
                 let fault = |fault| StoreError::disk("deliver", io::Error::other(fault));
-                outcomes.push(copy.await.map_err(fault).flatten().flatten());
+                outcomes.push(outcome.map_err(fault).flatten());
             }
             outcomes
         })
     }
+}
+
+/// A copy for one recipient.
+enum Copy {
+    Begun(JoinHandle<Result<Stored, StoreError>>),
+    Done(Result<Result<Stored, StoreError>, JoinError>),
+}
+
+/// Whether the maildrop may take it, with what is there now. What others put into the folder
+/// meanwhile is not known.
+async fn look_for_room(
+    ground: &Arc<Ground>,
+    recipient: &Recipient,
+    content: &Content,
+) -> Result<(), StoreError> {
+    let Recipient { maildrop, prefix, quota, .. } = recipient;
+    let octets = content.octets_behind(&prefix_in_file(prefix));
+    let snapshot = Snapshot::open(Arc::clone(ground), *maildrop).await?;
+    let (messages, held) = (snapshot.listing().len() as u64, snapshot.listing().total().get());
+    if quota.has_room(messages, held, octets) {
+        return Ok(());
+    }
+    Err(StoreError::Full { detail: format!("maildrop {maildrop}: its quota"), quota: true })
 }
 
 /// How often another name is tried when one is taken. Names are never made twice here; this is

@@ -27,6 +27,8 @@ pub(crate) struct Drawer {
     pub(crate) snapshots: AtomicUsize,
     /// What the last scan found; for one piece of work at a time.
     pub(crate) state: Arc<AsyncMutex<State>>,
+    /// Held while a delivery that must keep to a quota looks for room and takes it.
+    pub(crate) turn: Arc<AsyncMutex<()>>,
     /// Whether removed messages are kept for snapshots that are open.
     pub(crate) keeps_removed: AtomicBool,
     /// How many messages the kept scan holds.
@@ -64,6 +66,7 @@ impl Drawer {
             id,
             snapshots: AtomicUsize::new(0),
             state: Arc::default(),
+            turn: Arc::default(),
             keeps_removed: AtomicBool::new(false),
             messages: AtomicUsize::new(0),
             used: AtomicU64::new(0),

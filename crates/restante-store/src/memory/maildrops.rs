@@ -161,7 +161,7 @@ impl Maildrops {
 
     /// A session deletes these: by its view.
     pub(crate) fn delete(&mut self, maildrop: MaildropId, ids: &[MessageId], view: &View) {
-        let actor = Actor::of(view);
+        let (actor, now) = (Actor::of(view), now());
         for id in ids {
             let Some(message) = self.message(maildrop, *id) else { continue };
             let others = || view.others.iter().filter(|other| **other != view.credential);
@@ -179,7 +179,7 @@ impl Maildrops {
                 Delete::Destroy => self.destroy(maildrop, *id, &actor, Cause::Deleted),
                 Delete::Hold(time) => {
                     if message.held_until.is_none() {
-                        let until = now().checked_add(time).unwrap_or_else(now);
+                        let until = now.checked_add(time).unwrap_or(now);
                         message.held_until = Some(until);
                         self.note(maildrop, Some(*id), &actor, Happened::Held { until });
                     }
