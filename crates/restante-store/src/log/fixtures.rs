@@ -207,10 +207,10 @@ async fn marked(to: &Path) {
     };
     delete(&hold, &[1, 3]).await;
     delete(&hide, &[1, 2]).await;
-    let held = store.withheld(ours).await.unwrap();
-    store.restore(ours, vec![held[0].id], Offer::AsItWas).await.unwrap();
-    store.set_aside(ours, held[2].id, Aside::Asked).await.unwrap();
-    store.died(ours, held[2].id).await.unwrap();
+    let withheld = store.withheld(ours).await.unwrap();
+    store.restore(ours, vec![withheld[0].id], Offer::AsItWas).await.unwrap();
+    store.set_aside(ours, withheld[2].id, Aside::Asked).await.unwrap();
+    store.died(ours, withheld[2].id).await.unwrap();
     delete(&View::default(), &[2, 4]).await;
     store.compact().await.unwrap();
     drop(store);
