@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use crate::run::{Run, cargo};
-use crate::{fuzz, setup, tidy, tools};
+use crate::{fuzz, setup, sim, tidy, tools};
 
 /// A step: its name, and what it does.
 type Step = (&'static str, fn(&Path) -> Result<(), String>);
@@ -18,6 +18,7 @@ const STEPS: &[Step] = &[
     ("clippy", clippy),
     ("docs", docs),
     ("fuzz", |root| whole(fuzz::run(root, &[]), "a fuzz target failed")),
+    ("sim", simulation),
     ("doctests", doctests),
     // Last, so that the test runner's own summary is the last one of its kind.
     ("tests", tests),
@@ -125,6 +126,11 @@ fn docs(root: &Path) -> Result<(), String> {
         .args(["doc", "--locked", "--workspace", "--no-deps", "--document-private-items"])
         .env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links")
         .done()
+}
+
+fn simulation(root: &Path) -> Result<(), String> {
+    let arguments: Vec<String> = sim::IN_CI.iter().map(|&argument| argument.to_owned()).collect();
+    whole(sim::run(root, &arguments), "the simulator broke a promise")
 }
 
 fn doctests(root: &Path) -> Result<(), String> {

@@ -26,6 +26,7 @@ mod fuzz;
 mod requirements;
 mod run;
 mod setup;
+mod sim;
 mod tidy;
 mod tools;
 mod torture;
@@ -38,7 +39,7 @@ The project's own checks.
 
   cargo xtask ci [--only STEP]… [--fail-fast]
                            all of them in order; STEP is one of
-                           setup fmt clippy tidy deny tests doctests docs fuzz
+                           setup fmt clippy tidy deny tests doctests docs fuzz sim
   cargo xtask tidy         the walls: arrows between crates and files, shapes, words
   cargo xtask requirements [--missing | NUMBER]
                            for each number of rfc/requirements.txt, the tests that cite it
@@ -49,6 +50,8 @@ The project's own checks.
                            kill the real binary under load, so often (500)
   cargo xtask powercut [--cuts N]
                            cut the power of ext4 and XFS disks under it, so often (25); root only
+  cargo xtask sim [--points N] [--seconds S] [--first N] [--seed N]
+                           the log store on a simulated disk, at every crash point
   cargo xtask setup        install what the tests need
   cargo xtask help         this text
 
@@ -82,6 +85,7 @@ fn dispatch(arguments: &[String]) -> Result<bool, String> {
         "docs" => no_more(rest).and_then(|()| docs::run(&root)),
         "torture" => torture::torture(&root, rest),
         "powercut" => torture::powercut(&root, rest),
+        "sim" => sim::run(&root, rest),
         "setup" => no_more(rest).and_then(|()| setup::run(&root)),
         "help" | "--help" | "-h" => {
             print!("{HELP}");

@@ -329,7 +329,8 @@ impl Index {
         Ok(folded)
     }
 
-    fn with<T>(
+    /// Does work on the database, which is opened again if it does not trust itself.
+    pub(crate) fn with<T>(
         &self,
         work: impl FnOnce(&Database) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {

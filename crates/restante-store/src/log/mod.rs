@@ -14,6 +14,8 @@
 mod actor;
 mod addition;
 mod apply;
+#[cfg(feature = "simulation")]
+mod audit;
 mod backend;
 mod batch;
 mod chunks;

@@ -40,7 +40,7 @@ pub(crate) fn open(
     let format = format(&**disk, settings.shards)?;
     let epochs = Arc::new(Epochs::new(Arc::clone(disk), format.clone()));
     // FORMAT is durable before the first shard is made.
-    let mut epoch = epochs.take(0)?;
+    let mut epoch = first_epoch(&**disk, &epochs, format.shards)?;
     let kept = quarantine::all(&**disk)?;
     let mut grounds = Vec::new();
     for number in 0..format.shards {
@@ -146,6 +146,21 @@ fn writer(
     let epoch = shard.ids.epoch();
     let tail = Tail::new(Arc::clone(&shard), last.unwrap_or_default(), next, epoch);
     Ok(Writer::new(shard, tail, sources))
+}
+
+/// The epoch of this start. On a full disk what is kept for deletions serves for this, too: else
+/// nobody could log in and delete anything (I12).
+fn first_epoch(disk: &dyn Disk, epochs: &Epochs, shards: u16) -> Result<u32, StoreError> {
+    match epochs.take(0) {
+        Err(StoreError::Full { .. }) => {
+            for number in 0..shards {
+                // One that is not there gives no room; the others may.
+                let _ = disk.unlink(&format!("{}/reserve", folder(number)));
+            }
+            epochs.take(0)
+        }
+        outcome => outcome,
+    }
 }
 
 /// The FORMAT of the store, or of a new one where nothing is.

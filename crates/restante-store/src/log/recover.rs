@@ -105,9 +105,10 @@ impl<'a> Recovery<'a> {
         let mut numbers: Vec<_> = names.iter().filter_map(|name| number(name)).collect();
         numbers.sort_unstable();
         let mut ends: BTreeMap<u32, u64> = BTreeMap::new();
-        let last = numbers.last().copied();
-        for number in numbers {
-            if let Some(header) = recovery.take_in(number, Some(number) == last)? {
+        // From the last one down: what was only being made is no segment, and then the one before
+        // it may be the last that was written.
+        for number in numbers.into_iter().rev() {
+            if let Some(header) = recovery.take_in(number)? {
                 ends.insert(header.previous, header.previous_end);
                 recovery.epoch = recovery.epoch.max(header.epoch);
             }
@@ -125,8 +126,9 @@ impl<'a> Recovery<'a> {
     }
 
     /// Takes a segment in, and answers with its header, if that is right.
-    fn take_in(&mut self, number: u32, is_last: bool) -> Result<Option<Header>, StoreError> {
+    fn take_in(&mut self, number: u32) -> Result<Option<Header>, StoreError> {
         let path = self.path(number);
+        let is_last = self.found.is_empty();
         let fault = |fault| StoreError::disk(format!("read {path}"), fault);
         let file = self.ground.disk.open(&path, Existence::Old).map_err(fault)?;
         let end = file.len().map_err(fault)?;
@@ -148,8 +150,11 @@ impl<'a> Recovery<'a> {
         };
         if header.is_none() {
             let scan = Scan { file: &*file, number, seed: self.seed, end };
-            if is_last && scan.find(0, |_| true).map_err(fault)?.is_none() {
-                // It was being made when all ended: nothing in it was ever acknowledged.
+            // It was being made when all ended, or could not be made and its removal was not
+            // durable: nothing in it was ever acknowledged.
+            if scan.is_blank(HEADER_OCTETS as u64).map_err(fault)?
+                || is_last && scan.find(0, |_| true).map_err(fault)?.is_none()
+            {
                 self.ground.disk.unlink(&path).map_err(fault)?;
                 return Ok(None);
             }
@@ -180,6 +185,12 @@ impl<'a> Recovery<'a> {
             })?;
             if let Some(segment) = self.found.get_mut(&number) {
                 segment.end = end;
+                if segment.is_last {
+                    // A process that was killed may have written it and not synced it. What is
+                    // seen from now on, and goes into the index, must not be gone after a power
+                    // cut.
+                    segment.file.sync().map_err(fault)?;
+                }
             }
         }
         Ok(())

@@ -11,6 +11,7 @@ use mail_wire::MaildropId;
 
 pub use crate::disk::Existence;
 use crate::error::StoreError;
+use crate::log::audit::audit;
 pub use crate::log::disk::{Disk, DiskFile, Lock};
 use crate::log::settings::Settings;
 use crate::log::store::LogStore;
@@ -79,6 +80,12 @@ impl Stepped {
             one.begin();
             one.writer.checkpoint();
         }
+    }
+
+    /// What the index of a shard counts otherwise than it holds it.
+    pub fn audit(&self, shard: usize) -> Vec<String> {
+        let Some(one) = self.writers.get(shard) else { return Vec::new() };
+        audit(&one.writer.shard().index).unwrap_or_else(|fault| vec![fault.to_string()])
     }
 
     /// All that waits is done, and the store ends in good order.

@@ -1,0 +1,294 @@
+//! Looks at what a crash leaves: the store is opened there, and judged.
+
+use std::sync::Arc;
+
+use mail_wire::{Form, MaildropId};
+use restante_store::log::Settings;
+use restante_store::log::simulation::{Disk, Stepped};
+use restante_store::{Incoming, Provenance, Recipient, Store};
+
+use crate::chance::Chance;
+use crate::disk::SimDisk;
+use crate::failure::Broken;
+use crate::judge::{self, Looked, There};
+use crate::look::{self, at_once};
+use crate::model::{Model, Sure};
+use crate::persist::Choice;
+use crate::plan::MAILDROPS;
+use crate::state::State;
+
+/// A store that was opened on what a crash left.
+pub(crate) struct Opened {
+    pub(crate) disk: SimDisk,
+    pub(crate) stepped: Stepped,
+}
+
+/// Opens the store that is there, which must be possible.
+pub(crate) fn open(state: State, settings: &Settings, seed: u64) -> Result<Opened, Broken> {
+    let disk = SimDisk::new(state, seed);
+    open_on(&disk, settings).map(|stepped| Opened { disk, stepped })
+}
+
+/// The same on a disk.
+pub(crate) fn open_on(disk: &SimDisk, settings: &Settings) -> Result<Stepped, Broken> {
+    let as_disk: Arc<dyn Disk> = Arc::new(disk.clone());
+    let stepped = Stepped::open(&as_disk, settings)
+        .map_err(|fault| Broken::new(0, format!("the store cannot be opened: {fault}")))?;
+    match stepped.store().damage() {
+        [] => Ok(stepped),
+        damage => Err(Broken::new(8, format!("what nobody damaged is reported: {damage:?}"))),
+    }
+}
+
+/// What all maildrops hold.
+pub(crate) fn look(store: &dyn Store) -> Result<Looked, Broken> {
+    let mut looked = Vec::new();
+    for maildrop in 0..MAILDROPS {
+        let seen = look::all(store, maildrop).map_err(|fault| {
+            Broken::new(10, format!("the maildrop {maildrop} cannot be opened: {fault}"))
+        })?;
+        let usage = at_once(store.usage(MaildropId::new(maildrop)));
+        let octets: u64 = seen.iter().map(|message| message.octets).sum();
+        match usage {
+            Some(Ok(usage)) if usage.messages == seen.len() as u64 && usage.octets == octets => {}
+            other => {
+                let what = format!("the maildrop {maildrop} has {octets} octets, not {other:?}");
+                return Err(Broken::new(11, what));
+            }
+        }
+        looked.push((maildrop, seen));
+    }
+    Ok(looked)
+}
+
+/// The disk without its indexes.
+pub(crate) fn without_indexes(state: &State) -> State {
+    let mut state = state.clone();
+    for folder in ["s00", "s01"] {
+        let _ = state.unlink(&format!("{folder}/index.redb"));
+        let _ = state.sync_folder(folder);
+    }
+    state
+}
+
+/// What one crash leaves is judged; answers how many points that were.
+pub(crate) fn point(
+    model: &Model,
+    settings: &Settings,
+    (at, state): (u64, &State),
+    choice: Choice,
+    seed: u64,
+) -> Result<u64, Broken> {
+    let mut chance = Chance::of(seed, &[2]);
+    let image = state.crashed(choice);
+    if let Choice::Flip(_) = choice {
+        return flipped(model, settings, (at, image), seed).map(|()| 1);
+    }
+    if image.is_full() && image.find("s00/reserve").is_err() {
+        // What is kept for deletions was used up by them: no start is promised any more.
+        return Ok(0);
+    }
+    let opened = open(image.clone(), settings, seed)?;
+    let looked = look(opened.stepped.store())?;
+    let there = judge::whole(model, at, &looked)?;
+    wrongs(&opened.disk)?;
+    let mut points = 1;
+    if image.is_full() {
+        // Nobody can log in to a store that does not open; more is not promised there.
+        opened.disk.kill();
+        return Ok(points);
+    }
+    if chance.percent(20) {
+        rebuilt(&image, settings, seed, &looked)?;
+        points += 1;
+    }
+    if chance.percent(8) {
+        points += goes_on(model, settings, opened, (&looked, &there), &mut chance)?;
+    } else {
+        opened.disk.kill();
+    }
+    Ok(points)
+}
+
+/// Without its index the store says the same (I8).
+pub(crate) fn rebuilt(
+    image: &State,
+    settings: &Settings,
+    seed: u64,
+    looked: &Looked,
+) -> Result<(), Broken> {
+    let rebuilt = open(without_indexes(image), settings, seed)?;
+    let again = look(rebuilt.stepped.store())?;
+    rebuilt.disk.kill();
+    same(looked, &again, "made anew from the segments")
+}
+
+fn same(looked: &Looked, again: &Looked, when: &str) -> Result<(), Broken> {
+    for ((maildrop, before), (_, after)) in looked.iter().zip(again) {
+        if before != after {
+            let names = |seen: &[look::Seen]| -> Vec<String> {
+                seen.iter().map(|message| message.uidl.clone()).collect()
+            };
+            let (before, after) = (names(before), names(after));
+            let what = format!("the maildrop {maildrop}, {when}: {before:?}, then {after:?}");
+            return Err(Broken::new(8, what));
+        }
+    }
+    Ok(())
+}
+
+/// The store goes on from there: it takes a message under a new id, gives room back, ends, and
+/// still holds what it held.
+fn goes_on(
+    model: &Model,
+    settings: &Settings,
+    mut opened: Opened,
+    (looked, there): (&Looked, &[There]),
+    chance: &mut Chance,
+) -> Result<u64, Broken> {
+    let maildrop = chance.below(MAILDROPS);
+    let text = b"X-Probe: 1\r\n\r\nprobe\r\n".to_vec();
+    let stored = deliver(&mut opened.stepped, maildrop, &text)?;
+    let id = stored.0;
+    if model.given.contains_key(&stored.1)
+        || there.iter().any(|(_, uidl, known)| *uidl == stored.1 || *known >= id)
+    {
+        return Err(Broken::new(4, format!("{} was given out again", stored.1)));
+    }
+    if chance.percent(50) {
+        let store = opened.stepped.store().clone();
+        let mut compacting = Box::pin(store.compact());
+        let waker = std::task::Waker::noop();
+        let mut context = std::task::Context::from_waker(waker);
+        while compacting.as_mut().poll(&mut context).is_pending() {
+            step_all(&mut opened.stepped);
+        }
+    }
+    audit(&mut opened.stepped)?;
+    wrongs(&opened.disk)?;
+    let is_orderly = chance.percent(50);
+    if is_orderly {
+        opened.stepped.end();
+    }
+    let state = opened.disk.state();
+    opened.disk.kill();
+    let state = if chance.percent(50) { without_indexes(&state) } else { state };
+    let again = open(state, settings, chance.next())?;
+    let mut after = look(again.stepped.store())?;
+    again.disk.kill();
+    let mut found = false;
+    for (number, seen) in &mut after {
+        let before = seen.len();
+        seen.retain(|message| message.id != id);
+        found |= seen.len() != before && *number == maildrop;
+    }
+    if !found {
+        return Err(Broken::new(1, "a message that was delivered after a crash is lost"));
+    }
+    same(looked, &after, "after one more message").map(|()| 1)
+}
+
+/// One message goes in.
+fn deliver(stepped: &mut Stepped, maildrop: u64, text: &[u8]) -> Result<(u64, String), Broken> {
+    let incoming = Incoming {
+        recipients: vec![Recipient::new(MaildropId::new(maildrop), Vec::new())],
+        form: Form::Text,
+        utf8: false,
+        provenance: Provenance::default(),
+    };
+    let store = stepped.store().clone();
+    let refused = |fault: String| Broken::new(0, format!("a delivery after a crash: {fault}"));
+    let mut work = Box::pin(async move {
+        let mut delivery = store.deliver(incoming).await?;
+        delivery.write(text)?;
+        Ok::<_, restante_store::StoreError>(delivery.commit().await)
+    });
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    loop {
+        if let std::task::Poll::Ready(outcomes) = work.as_mut().poll(&mut context) {
+            let mut outcomes = outcomes.map_err(|fault| refused(fault.to_string()))?;
+            let one = outcomes.pop().ok_or_else(|| refused("no answer".into()))?;
+            let stored = one.map_err(|fault| refused(fault.to_string()))?;
+            return Ok((stored.id.get(), stored.uidl.to_string()));
+        }
+        step_all(stepped);
+    }
+}
+
+/// Every writer does what waits for it.
+pub(crate) fn step_all(stepped: &mut Stepped) {
+    for shard in 0..stepped.shards() {
+        stepped.step(shard, usize::MAX);
+    }
+}
+
+/// What the index counts is what it holds (I11).
+pub(crate) fn audit(stepped: &mut Stepped) -> Result<(), Broken> {
+    for shard in 0..stepped.shards() {
+        stepped.checkpoint(shard);
+        if let Some(wrong) = stepped.audit(shard).into_iter().next() {
+            return Err(Broken::new(11, wrong));
+        }
+    }
+    Ok(())
+}
+
+/// Nothing was written that must not be (I9).
+pub(crate) fn wrongs(disk: &SimDisk) -> Result<(), Broken> {
+    disk.wrongs().into_iter().next().map_or(Ok(()), |wrong| Err(Broken::new(9, wrong)))
+}
+
+/// One bit at rest is another: no other octets are ever answered, and what can be read is right.
+fn flipped(
+    model: &Model,
+    settings: &Settings,
+    (at, image): (u64, State),
+    seed: u64,
+) -> Result<(), Broken> {
+    let disk = SimDisk::new(image, seed);
+    let as_disk: Arc<dyn Disk> = Arc::new(disk.clone());
+    let Ok(mut stepped) = Stepped::open(&as_disk, settings) else { return Ok(()) };
+    let is_seen = !stepped.store().damage().is_empty();
+    for compacted in [false, true] {
+        if compacted {
+            let store = stepped.store().clone();
+            let mut compacting = Box::pin(store.compact());
+            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+            while compacting.as_mut().poll(&mut context).is_pending() {
+                step_all(&mut stepped);
+            }
+        }
+        let mut unread = 0_usize;
+        let mut looked = Vec::new();
+        for maildrop in 0..MAILDROPS {
+            let Ok(mut seen) = look::all(stepped.store(), maildrop) else { return Ok(()) };
+            let before = seen.len();
+            seen.retain(|message| message.text.is_ok());
+            unread = unread.saturating_add(before.saturating_sub(seen.len()));
+            looked.push((maildrop, seen));
+        }
+        for (maildrop, seen) in &looked {
+            let read = judge::one(model, at, *maildrop, seen);
+            match read {
+                // What was said to be gone may be what is damaged: that is told.
+                Err(broken) if broken.invariant == 2 && is_seen => return Ok(()),
+                read => drop(read?),
+            }
+        }
+        let there: Vec<usize> = looked
+            .iter()
+            .flat_map(|(_, seen)| seen)
+            .filter_map(|message| crate::message::copy_of(message.text.as_ref().ok()?))
+            .collect();
+        let lost = (0..).zip(&model.copies).filter(|(number, copy)| {
+            model.added(copy, at) == Sure::Yes
+                && model.destroyed(copy, at) == Sure::No
+                && !there.contains(number)
+        });
+        if lost.count() > unread && !is_seen {
+            return Err(Broken::new(1, "a damaged message is not listed, and nobody is told"));
+        }
+    }
+    disk.kill();
+    Ok(())
+}

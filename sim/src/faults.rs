@@ -1,0 +1,50 @@
+//! Calls that fail.
+
+use std::io;
+
+/// What a call answers that fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// The device does not do it.
+    Io,
+    /// There is no room.
+    Full,
+}
+
+impl Failure {
+    pub(crate) fn error(self) -> io::Error {
+        // As Linux numbers them: EIO, ENOSPC.
+        io::Error::from_raw_os_error(match self {
+            Self::Io => 5,
+            Self::Full => 28,
+        })
+    }
+}
+
+/// Which calls fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    /// So many calls that count are done before.
+    pub(crate) after: u64,
+    /// So many fail then.
+    pub(crate) times: u64,
+    pub(crate) failure: Failure,
+    /// Only syncs count, else everything.
+    pub(crate) only_syncs: bool,
+}
+
+impl Fault {
+    /// Whether the call that comes now fails.
+    pub(crate) fn strikes(&mut self, is_sync: bool) -> bool {
+        if self.only_syncs && !is_sync {
+            return false;
+        }
+        if self.after > 0 {
+            self.after = self.after.saturating_sub(1);
+            return false;
+        }
+        let strikes = self.times > 0;
+        self.times = self.times.saturating_sub(1);
+        strikes
+    }
+}

@@ -1,0 +1,81 @@
+//! Looks at a store: what each maildrop holds, octet by octet.
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use mail_wire::{Form, MaildropId, MessageNumber};
+use restante_store::{Body, Maildrop, Progress, Store, StoreError, View};
+
+use crate::message::unstuffed;
+
+/// One message as it is seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) id: u64,
+    pub(crate) uidl: String,
+    /// As it is listed.
+    pub(crate) octets: u64,
+    /// As text; or why it could not be read.
+    pub(crate) text: Result<Vec<u8>, String>,
+}
+
+/// The answer of something that never has to wait here.
+pub(crate) fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => Some(answer),
+        Poll::Pending => None,
+    }
+}
+
+/// Opens a maildrop.
+pub(crate) fn open(store: &dyn Store, maildrop: u64) -> Result<Box<dyn Maildrop>, StoreError> {
+    let opening = store.open(MaildropId::new(maildrop), View::default());
+    at_once(opening).unwrap_or(Err(StoreError::Unavailable))
+}
+
+/// All that a maildrop holds.
+pub(crate) fn all(store: &dyn Store, maildrop: u64) -> Result<Vec<Seen>, StoreError> {
+    let maildrop = open(store, maildrop)?;
+    let mut seen = Vec::with_capacity(maildrop.listing().len());
+    for entry in maildrop.listing().iter() {
+        seen.push(Seen {
+            id: entry.id.get(),
+            uidl: entry.uidl.to_string(),
+            octets: entry.octets.get(),
+            text: read(&*maildrop, entry.number).map_err(|fault| fault.to_string()),
+        });
+    }
+    Ok(seen)
+}
+
+/// One message, as text.
+pub(crate) fn read(maildrop: &dyn Maildrop, number: MessageNumber) -> Result<Vec<u8>, StoreError> {
+    let mut body = begin(maildrop, number)?;
+    let mut octets = Vec::new();
+    while piece(&mut body, &mut octets, 4000)? {}
+    Ok(text_of(&body, octets))
+}
+
+/// The body of a message.
+pub(crate) fn begin(maildrop: &dyn Maildrop, number: MessageNumber) -> Result<Body, StoreError> {
+    at_once(maildrop.read(number)).unwrap_or(Err(StoreError::Unavailable))
+}
+
+/// The next piece of a body; answers whether there was one.
+pub(crate) fn piece(
+    body: &mut Body,
+    octets: &mut Vec<u8>,
+    octets_max: usize,
+) -> Result<bool, StoreError> {
+    match body.try_read(octets, octets_max)? {
+        Progress::Octets(_) => Ok(true),
+        Progress::Ended => Ok(false),
+        Progress::Cold => Err(StoreError::Unavailable),
+    }
+}
+
+/// What was read, as text.
+pub(crate) fn text_of(body: &Body, octets: Vec<u8>) -> Vec<u8> {
+    if body.form() == Form::Wire { unstuffed(&octets) } else { octets }
+}

@@ -1,0 +1,109 @@
+//! The log store on a simulated disk: one seed, one life, every crash point in it.
+//!
+//! ```text
+//!  main ── search ── life ── plan           acts, drawn from a seed
+//!             │        ├──── session        what one session saw
+//!             │        ├──── flying         what is not answered yet
+//!             │        └──── examine        opens what a crash left
+//!             │                ├── judge ── model      what was asked and answered
+//!             └ shrink         └── disk ─── state ── inode, folder ── persist
+//! ```
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+mod chance;
+mod content;
+mod disk;
+mod examine;
+mod failure;
+mod faults;
+mod flying;
+mod folder;
+mod inode;
+mod judge;
+mod life;
+mod look;
+mod message;
+mod model;
+mod options;
+mod persist;
+mod plan;
+mod search;
+mod session;
+mod shrink;
+mod state;
+mod watch;
+
+use std::process::ExitCode;
+
+use crate::life::{Effort, Ended};
+use crate::options::{HELP, Options};
+use crate::plan::Plan;
+use crate::search::{Bounds, search};
+
+/// Enough for a search: what one life does not show, the next may.
+const QUICK: Effort = Effort { every: 1, random: 2 };
+
+fn main() -> ExitCode {
+    // A panic in redb over a damaged index is caught in the engine; one that is not is told.
+    std::panic::set_hook(Box::new(|_| {}));
+    match Options::read(std::env::args().skip(1)) {
+        Ok(Some(options)) => run(&options),
+        Ok(None) => {
+            print!("{HELP}");
+            ExitCode::SUCCESS
+        }
+        Err(problem) => {
+            eprintln!("{problem}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(options: &Options) -> ExitCode {
+    let bounds = Bounds {
+        first: options.seed.unwrap_or(options.first),
+        points: if options.seed.is_some() { 1 } else { options.points },
+        time: options.time,
+        effort: QUICK,
+    };
+    let searched = search(bounds);
+    println!(
+        "{} crash points, before {} calls of {} lives, in {:.1} s",
+        searched.lived.points,
+        searched.lived.moments,
+        searched.lives,
+        searched.took.as_secs_f64()
+    );
+    match searched.found {
+        None => ExitCode::SUCCESS,
+        Some((seed, ended)) => {
+            tell(seed, &ended);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A broken promise: the seed, what was broken, and the shortest life that breaks it.
+fn tell(seed: u64, ended: &Ended) {
+    println!("seed {seed}: {}", ended.broken);
+    let (plan, shortest) = shrink::shrink(&Plan::drawn(seed), ended, QUICK);
+    println!("{:?}", plan.settings);
+    for (number, act) in &plan.acts {
+        println!("  {number:>3} {act:?}");
+    }
+    if !shortest.call.is_empty() {
+        println!("  crash: {}", shortest.call);
+    }
+    println!("  {}", shortest.broken);
+    println!("again: cargo run -p sim --release -- --seed {seed}");
+}

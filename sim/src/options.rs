@@ -1,0 +1,48 @@
+//! What the command was asked for.
+
+use std::time::Duration;
+
+/// What the command was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// One life alone.
+    pub(crate) seed: Option<u64>,
+    /// The seed that a search begins with.
+    pub(crate) first: u64,
+    pub(crate) points: u64,
+    pub(crate) time: Duration,
+}
+
+/// What `--help` says.
+pub(crate) const HELP: &str = "\
+The log store on a simulated disk: lives drawn from seeds, and every crash point in them.
+
+  sim [--points N] [--seconds S] [--first N]
+                   searches from this seed on (1) until so many crash points
+                   were judged (200000), so many seconds at most (300)
+  sim --seed N     one life, examined more closely; a failure is shrunk
+";
+
+impl Options {
+    /// Reads them; `None` is a wish for help.
+    pub(crate) fn read(arguments: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
+        let mut options =
+            Self { seed: None, first: 1, points: 200_000, time: Duration::from_secs(300) };
+        let mut rest = arguments;
+        while let Some(argument) = rest.next() {
+            let mut number = || {
+                let text = rest.next().unwrap_or_default();
+                text.parse::<u64>().map_err(|_| format!("{argument} needs a whole number"))
+            };
+            match argument.as_str() {
+                "--seed" => options.seed = Some(number()?),
+                "--first" => options.first = number()?,
+                "--points" => options.points = number()?,
+                "--seconds" => options.time = Duration::from_secs(number()?),
+                "--help" | "-h" => return Ok(None),
+                other => return Err(format!("sim does not know {other:?}; --help lists all")),
+            }
+        }
+        Ok(Some(options))
+    }
+}

@@ -1,0 +1,164 @@
+//! What happens in a life, drawn from its seed: acts, each with all that it needs, so that those
+//! that are left do the same when others are taken out.
+
+use restante_store::log::Settings;
+
+use crate::chance::Chance;
+use crate::faults::{Failure, Fault};
+use crate::message::Kind;
+
+/// A life: a store's settings, and what is done.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) seed: u64,
+    pub(crate) settings: Settings,
+    /// Each with a number that decides its chance.
+    pub(crate) acts: Vec<(u64, Act)>,
+}
+
+/// One thing that is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    /// A message for these maildrops is given to the store.
+    Deliver { to: Vec<u64>, kind: Kind, wire: bool },
+    /// A session begins.
+    Open { maildrop: u64 },
+    /// Of the open sessions, this one ends.
+    Close { session: usize },
+    /// A session reads a message, or some octets of one.
+    Read { session: usize, message: usize, octets: usize },
+    /// A session lists what has come since.
+    Refresh { session: usize },
+    /// A session deletes the messages whose bits are set, and ends or goes on.
+    Commit { session: usize, which: u64 },
+    /// A maildrop is removed, with all that is in it.
+    Remove { maildrop: u64 },
+    /// Room is to be given back.
+    Compact,
+    /// A writer takes so many jobs.
+    Step { shard: usize, jobs: usize },
+    /// All that waits is done.
+    Settle,
+    /// A writer brings the index up to date.
+    Checkpoint { shard: usize },
+    /// The store ends in good order and is opened again, perhaps without its index.
+    Restart { lose_index: bool },
+    /// The process, or the power, ends somewhere in the act before, and the store is opened
+    /// again.
+    Crash { lose_index: bool },
+    /// The clock is set, by so many milliseconds.
+    Clock { forward: bool, by: u64 },
+    /// Calls fail.
+    Fault(Fault),
+    /// The disk is full from now on, or no more.
+    Full(bool),
+}
+
+/// How many maildrops there are.
+pub(crate) const MAILDROPS: u64 = 3;
+
+impl Plan {
+    /// The life of this seed.
+    pub(crate) fn drawn(seed: u64) -> Self {
+        let mut chance = Chance::of(seed, &[1]);
+        let settings = settings(&mut chance);
+        let temper = Temper::drawn(&mut chance);
+        let count = 30 + chance.below(60);
+        let acts = (0..count).map(|number| (number, temper.act(&mut chance))).collect();
+        Self { seed, settings, acts }
+    }
+}
+
+fn settings(chance: &mut Chance) -> Settings {
+    Settings {
+        shards: if chance.percent(70) { 1 } else { 2 },
+        segment_octets: 2048 << chance.below(4),
+        ahead_octets: 512 << chance.below(5),
+        big_octets_min: 600 << chance.below(3),
+        checkpoint_messages: 1 + chance.place(14),
+        checkpoint_octets: 1024 << chance.below(6),
+        reserve_octets: 16 << 10,
+        index_cache_octets: 1 << 20,
+        ..Settings::default()
+    }
+}
+
+/// What is likely in a life: not all lives are alike.
+#[derive(Clone, Debug)]
+struct Temper {
+    faults: bool,
+    full: bool,
+    crashes: u64,
+    compacts: u64,
+    big: u64,
+}
+
+impl Temper {
+    fn drawn(chance: &mut Chance) -> Self {
+        Self {
+            faults: chance.percent(30),
+            full: chance.percent(10),
+            crashes: 1 + chance.below(8),
+            compacts: 2 + chance.below(14),
+            big: chance.below(30),
+        }
+    }
+
+    fn act(&self, chance: &mut Chance) -> Act {
+        let maildrop = chance.below(MAILDROPS);
+        let session = chance.place(8);
+        match chance.below(100 + self.crashes + self.compacts) {
+            0..25 => self.deliver(chance),
+            25..30 => Act::Open { maildrop },
+            30..33 => Act::Close { session },
+            33..39 => {
+                let octets = if chance.percent(50) { 1 + chance.place(900) } else { usize::MAX };
+                Act::Read { session, message: chance.place(12), octets }
+            }
+            39..42 => Act::Refresh { session },
+            42..54 => Act::Commit { session, which: chance.next() & chance.next() },
+            54 => Act::Remove { maildrop },
+            55..76 => Act::Step { shard: chance.place(2), jobs: 1 + chance.place(6) },
+            76..82 => Act::Settle,
+            82..85 => Act::Checkpoint { shard: chance.place(2) },
+            85..88 => Act::Restart { lose_index: chance.percent(25) },
+            88..92 => clock(chance),
+            92..97 if self.faults => Act::Fault(fault(chance)),
+            97..100 if self.full => Act::Full(chance.percent(50)),
+            92..100 => Act::Commit { session, which: u64::MAX },
+            rest if rest < 100 + self.crashes => Act::Crash { lose_index: chance.percent(20) },
+            _ => Act::Compact,
+        }
+    }
+
+    fn deliver(&self, chance: &mut Chance) -> Act {
+        let recipients = if chance.percent(60) { 1 } else { 1 + chance.place(4) };
+        let to = (0..recipients).map(|_| chance.below(MAILDROPS)).collect();
+        let kind = if chance.percent(self.big) {
+            Kind::Plain(1000 + chance.place(4000))
+        } else {
+            match chance.below(8) {
+                0 => Kind::Empty,
+                1 | 2 => Kind::Dots(chance.place(500)),
+                _ => Kind::Plain(chance.place(700)),
+            }
+        };
+        Act::Deliver { to, kind, wire: chance.percent(30) }
+    }
+}
+
+/// Also back, and by years.
+fn clock(chance: &mut Chance) -> Act {
+    let by = 1_u64 << chance.below(38);
+    Act::Clock { forward: chance.percent(60), by }
+}
+
+fn fault(chance: &mut Chance) -> Fault {
+    let far = 1 << chance.below(7);
+    Fault {
+        after: chance.below(far),
+        times: if chance.percent(70) { 1 } else { 1 + chance.below(12) },
+        failure: if chance.percent(60) { Failure::Io } else { Failure::Full },
+        only_syncs: chance.percent(35),
+    }
+}

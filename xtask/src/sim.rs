@@ -1,0 +1,17 @@
+//! The log store on a simulated disk: `sim`, in the optimised build.
+
+use std::path::Path;
+
+use crate::run::{Run, cargo};
+
+/// What `cargo xtask ci` asks of it: enough crash points, within the time that it has.
+pub(crate) const IN_CI: &[&str] = &["--points", "200000", "--seconds", "300"];
+
+/// Runs it with these arguments; it says itself what it does not understand.
+pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<bool, String> {
+    Run::new(cargo(), root)
+        .args(["run", "--locked", "--quiet", "--release", "-p", "sim", "--"])
+        .args(arguments)
+        .done()
+        .map(|()| true)
+}
