@@ -33,6 +33,11 @@ impl Chance {
         self.next().checked_rem(end).unwrap_or_default()
     }
 
+    /// A number from this one on, of so many.
+    pub(crate) fn from(&mut self, start: usize, count: usize) -> usize {
+        start.saturating_add(self.place(count))
+    }
+
     /// The same as a place in a list.
     pub(crate) fn place(&mut self, length: usize) -> usize {
         usize::try_from(self.below(length as u64)).unwrap_or_default()

@@ -100,10 +100,16 @@ pub(crate) fn point(
     }
     if chance.percent(20) {
         rebuilt(&image, settings, seed, &looked)?;
-        points += 1;
+        points = 2;
     }
     if chance.percent(8) {
-        points += goes_on(model, settings, opened, (&looked, &there), &mut chance)?;
+        points = points.saturating_add(goes_on(
+            model,
+            settings,
+            opened,
+            (&looked, &there),
+            &mut chance,
+        )?);
     } else {
         opened.disk.kill();
     }
@@ -261,18 +267,17 @@ fn flipped(
         let mut unread = 0_usize;
         let mut looked = Vec::new();
         for maildrop in 0..MAILDROPS {
-            let Ok(mut seen) = look::all(stepped.store(), maildrop) else { return Ok(()) };
-            let before = seen.len();
-            seen.retain(|message| message.text.is_ok());
-            unread = unread.saturating_add(before.saturating_sub(seen.len()));
-            looked.push((maildrop, seen));
+            let Ok(mut listed) = look::all(stepped.store(), maildrop) else { return Ok(()) };
+            let before = listed.len();
+            listed.retain(|message| message.text.is_ok());
+            unread = unread.saturating_add(before.saturating_sub(listed.len()));
+            looked.push((maildrop, listed));
         }
         for (maildrop, seen) in &looked {
-            let read = judge::one(model, at, *maildrop, seen);
-            match read {
+            match judge::one(model, at, *maildrop, seen) {
                 // What was said to be gone may be what is damaged: that is told.
                 Err(broken) if broken.invariant == 2 && is_seen => return Ok(()),
-                read => drop(read?),
+                outcome => drop(outcome?),
             }
         }
         let there: Vec<usize> = looked

@@ -122,7 +122,8 @@ impl Inode {
                 Change::Length(_) => lengths = lengths.saturating_add(1),
                 Change::Sectors(first, octets) => {
                     for sector in sectors(*first, octets) {
-                        *versions.entry(sector).or_default() += 1;
+                        let count = versions.entry(sector).or_default();
+                        *count = count.saturating_add(1);
                     }
                 }
             }

@@ -91,6 +91,9 @@ struct Life<'p> {
     is_full: bool,
 }
 
+/// The numbers of what ends every life begin here.
+const LAST: u64 = 1 << 40;
+
 /// Of calls to an index one of so many is examined: they are many and much alike.
 const EVERY_INDEX_CALL: u64 = 3;
 
@@ -177,16 +180,16 @@ impl<'p> Life<'p> {
     /// All that waits is done, all sessions are read once more, and all is judged a last time.
     fn finish(&mut self) -> Result<(), Broken> {
         self.disk.set_fault(None);
-        self.act(1 << 40, &Act::Full(false))?;
-        self.act((1 << 40) + 1, &Act::Settle)?;
+        self.act(LAST, &Act::Full(false))?;
+        self.act(LAST | 1, &Act::Settle)?;
         for mut session in std::mem::take(&mut self.sessions) {
             let outcome = session.read_all();
             self.forgive(outcome)?;
         }
-        self.act((1 << 40) + 2, &Act::Restart { lose_index: false })?;
-        self.act((1 << 40) + 3, &Act::Compact)?;
-        self.act((1 << 40) + 4, &Act::Settle)?;
-        self.act((1 << 40) + 5, &Act::Restart { lose_index: true })
+        self.act(LAST | 2, &Act::Restart { lose_index: false })?;
+        self.act(LAST | 3, &Act::Compact)?;
+        self.act(LAST | 4, &Act::Settle)?;
+        self.act(LAST | 5, &Act::Restart { lose_index: true })
     }
 
     fn store(&self) -> Result<restante_store::log::LogStore, Broken> {
@@ -248,7 +251,7 @@ impl<'p> Life<'p> {
             self.sessions.remove(0);
         }
         let store = self.store()?;
-        self.next_session += 1;
+        self.next_session = self.next_session.saturating_add(1);
         let session = Session::open(&store, maildrop, self.next_session);
         let (now, has_struck) = (self.disk.calls(), self.disk.struck() > 0);
         match session {
@@ -360,7 +363,7 @@ impl<'p> Life<'p> {
         let mut place = 0;
         while let Some(flying) = self.flying.get_mut(place) {
             match flying.poll() {
-                None => place += 1,
+                None => place = place.saturating_add(1),
                 Some((at, answer)) => {
                     let flying = self.flying.remove(place);
                     self.take(&flying, at, answer)?;
@@ -477,7 +480,7 @@ impl<'p> Life<'p> {
             state = examine::without_indexes(&state);
         }
         let disk = SimDisk::new(state, Chance::of(self.plan.seed, &[4, calls]).next());
-        disk.count_from(calls + 1);
+        disk.count_from(calls.saturating_add(1));
         disk.keep_moments(EVERY_INDEX_CALL);
         self.disk = disk;
         self.open()?;
@@ -493,7 +496,7 @@ impl<'p> Life<'p> {
     fn examine(&mut self, number: u64) -> Result<(), Broken> {
         let moments = self.disk.moments();
         for (place, moment) in (0..).zip(&moments) {
-            self.lived.moments += 1;
+            self.lived.moments = self.lived.moments.saturating_add(1);
             let seed = [5, number, place, moment.calls];
             let mut chance = Chance::of(self.plan.seed, &seed);
             if chance.below(self.effort.every) == 0 {
@@ -524,8 +527,8 @@ impl<'p> Life<'p> {
             self.call = format!("{} at call {}, {choice:?}", moment.call, moment.calls);
             let place = (moment.calls, &moment.state);
             let settings = &self.plan.settings;
-            self.lived.points +=
-                examine::point(&self.model, settings, place, choice, chance.next())?;
+            let points = examine::point(&self.model, settings, place, choice, chance.next())?;
+            self.lived.points = self.lived.points.saturating_add(points);
         }
         self.call.clear();
         Ok(())

@@ -27,7 +27,7 @@ impl Options {
     /// Reads them; `None` is a wish for help.
     pub(crate) fn read(arguments: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
         let mut options =
-            Self { seed: None, first: 1, points: 200_000, time: Duration::from_secs(300) };
+            Self { seed: None, first: 1, points: 200_000, time: Duration::from_mins(5) };
         let mut rest = arguments;
         while let Some(argument) = rest.next() {
             let mut number = || {

@@ -63,7 +63,7 @@ impl Plan {
         let mut chance = Chance::of(seed, &[1]);
         let settings = settings(&mut chance);
         let temper = Temper::drawn(&mut chance);
-        let count = 30 + chance.below(60);
+        let count = 30_u64.saturating_add(chance.below(60));
         let acts = (0..count).map(|number| (number, temper.act(&mut chance))).collect();
         Self { seed, settings, acts }
     }
@@ -75,7 +75,7 @@ fn settings(chance: &mut Chance) -> Settings {
         segment_octets: 2048 << chance.below(4),
         ahead_octets: 512 << chance.below(5),
         big_octets_min: 600 << chance.below(3),
-        checkpoint_messages: 1 + chance.place(14),
+        checkpoint_messages: chance.from(1, 14),
         checkpoint_octets: 1024 << chance.below(6),
         reserve_octets: 16 << 10,
         index_cache_octets: 1 << 20,
@@ -98,8 +98,8 @@ impl Temper {
         Self {
             faults: chance.percent(30),
             full: chance.percent(10),
-            crashes: 1 + chance.below(8),
-            compacts: 2 + chance.below(14),
+            crashes: chance.below(8).saturating_add(1),
+            compacts: chance.below(14).saturating_add(2),
             big: chance.below(30),
         }
     }
@@ -107,18 +107,19 @@ impl Temper {
     fn act(&self, chance: &mut Chance) -> Act {
         let maildrop = chance.below(MAILDROPS);
         let session = chance.place(8);
-        match chance.below(100 + self.crashes + self.compacts) {
+        let acts_and_crashes = self.crashes.saturating_add(100);
+        match chance.below(self.compacts.saturating_add(acts_and_crashes)) {
             0..25 => self.deliver(chance),
             25..30 => Act::Open { maildrop },
             30..33 => Act::Close { session },
             33..39 => {
-                let octets = if chance.percent(50) { 1 + chance.place(900) } else { usize::MAX };
+                let octets = if chance.percent(50) { chance.from(1, 900) } else { usize::MAX };
                 Act::Read { session, message: chance.place(12), octets }
             }
             39..42 => Act::Refresh { session },
             42..54 => Act::Commit { session, which: chance.next() & chance.next() },
             54 => Act::Remove { maildrop },
-            55..76 => Act::Step { shard: chance.place(2), jobs: 1 + chance.place(6) },
+            55..76 => Act::Step { shard: chance.place(2), jobs: chance.from(1, 6) },
             76..82 => Act::Settle,
             82..85 => Act::Checkpoint { shard: chance.place(2) },
             85..88 => Act::Restart { lose_index: chance.percent(25) },
@@ -126,16 +127,16 @@ impl Temper {
             92..97 if self.faults => Act::Fault(fault(chance)),
             97..100 if self.full => Act::Full(chance.percent(50)),
             92..100 => Act::Commit { session, which: u64::MAX },
-            rest if rest < 100 + self.crashes => Act::Crash { lose_index: chance.percent(20) },
+            rest if rest < acts_and_crashes => Act::Crash { lose_index: chance.percent(20) },
             _ => Act::Compact,
         }
     }
 
     fn deliver(&self, chance: &mut Chance) -> Act {
-        let recipients = if chance.percent(60) { 1 } else { 1 + chance.place(4) };
+        let recipients = if chance.percent(60) { 1 } else { chance.from(1, 4) };
         let to = (0..recipients).map(|_| chance.below(MAILDROPS)).collect();
         let kind = if chance.percent(self.big) {
-            Kind::Plain(1000 + chance.place(4000))
+            Kind::Plain(chance.from(1000, 4000))
         } else {
             match chance.below(8) {
                 0 => Kind::Empty,
@@ -157,7 +158,7 @@ fn fault(chance: &mut Chance) -> Fault {
     let far = 1 << chance.below(7);
     Fault {
         after: chance.below(far),
-        times: if chance.percent(70) { 1 } else { 1 + chance.below(12) },
+        times: if chance.percent(70) { 1 } else { chance.below(12).saturating_add(1) },
         failure: if chance.percent(60) { Failure::Io } else { Failure::Full },
         only_syncs: chance.percent(35),
     }

@@ -1,7 +1,7 @@
 //! Lives, one seed after another, until there were enough crash points or a promise is broken.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::{Duration, Instant};
+use std::time::{Duration, SystemTime};
 
 use crate::failure::Broken;
 use crate::life::{self, Effort, Ended, Lived};
@@ -29,11 +29,12 @@ pub(crate) struct Searched {
 
 /// Searches.
 pub(crate) fn search(bounds: Bounds) -> Searched {
-    let start = Instant::now();
+    let start = SystemTime::now();
     let mut searched =
         Searched { lives: 0, lived: Lived::default(), took: Duration::ZERO, found: None };
     let mut seed = bounds.first;
-    while searched.lived.points < bounds.points && start.elapsed() < bounds.time {
+    while searched.lived.points < bounds.points && start.elapsed().unwrap_or_default() < bounds.time
+    {
         let outcome = live(&Plan::drawn(seed), bounds.effort);
         searched.lives = searched.lives.saturating_add(1);
         let lived = match outcome {
@@ -50,7 +51,7 @@ pub(crate) fn search(bounds: Bounds) -> Searched {
         }
         seed = seed.wrapping_add(1);
     }
-    searched.took = start.elapsed();
+    searched.took = start.elapsed().unwrap_or_default();
     searched
 }
 

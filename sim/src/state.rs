@@ -161,23 +161,6 @@ impl State {
         }
     }
 
-    /// After a power cut, by one part for all that is there.
-    pub(crate) fn cut_by(&self, part: &mut Part) -> Self {
-        let folders = |part: &mut Part| {
-            self.folders.iter().map(|(n, folder)| (*n, Arc::new(folder.cut(part)))).collect()
-        };
-        let folders = folders(part);
-        let mut cut = Self { folders, files: BTreeMap::new(), ..*self };
-        for file in cut.named() {
-            if let Some(inode) = self.files.get(&file) {
-                let is_clean = !inode.is_dirty();
-                let inode = if is_clean { Arc::clone(inode) } else { Arc::new(inode.cut(part)) };
-                cut.files.insert(file, inode);
-            }
-        }
-        cut
-    }
-
     fn cut(&self, mut part: impl FnMut() -> Part) -> Self {
         let mut cut = Self { folders: BTreeMap::new(), files: BTreeMap::new(), ..*self };
         for (number, folder) in &self.folders {

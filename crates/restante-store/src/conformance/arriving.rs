@@ -122,7 +122,8 @@ async fn told(factory: &dyn Factory) -> Result<(), String> {
         delivered?;
         arrived?;
         let listed = maildrop.listing().len();
-        demand(listed == round + 1, || format!("{listed} of {} are listed", round + 1))?;
+        let wanted = usize::saturating_add(round, 1);
+        demand(listed == wanted, || format!("{listed} of {wanted} are listed"))?;
     }
     Ok(())
 }
