@@ -446,6 +446,8 @@ impl<'p> Life<'p> {
         }
         self.examine(u64::MAX - 1)?;
         let state = self.disk.state();
+        // See `crash`: after a sync that failed only a machine that starts anew knows what is there.
+        let state = if state.has_lied() { state.crashed(Choice::Synced) } else { state };
         self.arise(state, lose_index)
     }
 
