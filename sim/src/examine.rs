@@ -84,7 +84,8 @@ pub(crate) fn point(
     if let Choice::Flip(_) = choice {
         return flipped(model, settings, (at, image), seed).map(|()| 1);
     }
-    if image.is_full() && image.find("s00/reserve").is_err() {
+    let reserve = image.find("s00/reserve").and_then(|reserve| image.file(reserve));
+    if image.is_full() && !reserve.is_ok_and(|reserve| reserve.pages() > 0) {
         // What is kept for deletions was used up by them: no start is promised any more.
         return Ok(0);
     }

@@ -6,8 +6,9 @@ use redb::{ReadableDatabase, ReadableTable};
 
 use crate::error::StoreError;
 use crate::log::entry::{BIG as IN_FILE, Entry};
-use crate::log::index::{Index, failed, there};
+use crate::log::index::Index;
 use crate::log::tables::{BIG, CHUNK, SEGMENT, SUM};
+use crate::log::trouble::{failed, there};
 
 /// What is wrong with the sums of an index, in words.
 pub(crate) fn audit(index: &Index) -> Result<Vec<String>, StoreError> {
