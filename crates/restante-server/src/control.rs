@@ -7,9 +7,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::net::listen::unix_listener;
@@ -20,6 +22,9 @@ const REQUEST_OCTETS_MAX: usize = 1 << 20;
 const ANSWER_OCTETS_MAX: usize = 256 << 20;
 /// How long the rest of a message may take once it has begun.
 const MESSAGE_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// How often it is looked whether the caller of something long is still there.
+const HANG_UP_LOOK: Duration = Duration::from_millis(200);
 
 /// An answer that is on its way.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -37,8 +42,34 @@ pub struct Peer {
 
 /// What answers requests.
 pub trait Control: Send + Sync + 'static {
-    /// Answers a request, or says in a sentence why not.
-    fn call(&self, peer: Peer, request: Value) -> Pending<'_, Result<Value, String>>;
+    /// Answers a request, or says in a sentence why not. What takes long tells on the way how far
+    /// it has come; it ends when nobody listens any more, and may be dropped then.
+    fn call(&self, peer: Peer, request: Value, told: Told) -> Pending<'_, Result<Value, String>>;
+}
+
+/// To whom it is told how far something has come.
+#[derive(Clone, Debug)]
+pub struct Told(Option<watch::Sender<Value>>);
+
+impl Told {
+    /// Nobody: it goes on to its end.
+    #[must_use]
+    pub const fn nobody() -> Self {
+        Self(None)
+    }
+
+    /// Somebody, for as long as the other end lives. Only the latest is kept.
+    #[must_use]
+    pub fn channel() -> (Self, watch::Receiver<Value>) {
+        let (sender, receiver) = watch::channel(Value::Null);
+        (Self(Some(sender)), receiver)
+    }
+
+    /// Tells it; answers whether to go on.
+    #[must_use]
+    pub fn tell(&self, how_far: Value) -> bool {
+        self.0.as_ref().is_none_or(|sender| sender.send(how_far).is_ok())
+    }
 }
 
 /// Why a call failed.
@@ -77,21 +108,40 @@ pub async fn listen(
 /// # Errors
 /// [`CallError::NotRunning`] where nobody listens; else what went wrong.
 pub async fn call(path: &Path, request: &Value) -> Result<Value, CallError> {
+    call_watching(path, request, |_| {}).await
+}
+
+/// The same, hearing how far it has come. Dropped, it closes the socket, and what was asked for
+/// ends.
+///
+/// # Errors
+/// As [`call`].
+pub async fn call_watching(
+    path: &Path,
+    request: &Value,
+    mut heard: impl FnMut(Value),
+) -> Result<Value, CallError> {
     let mut stream = UnixStream::connect(path).await.map_err(|error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => CallError::NotRunning,
         _ => CallError::Socket(error),
     })?;
     write_message(&mut stream, request).await?;
-    let answer = read_message(&mut stream, ANSWER_OCTETS_MAX)
-        .await?
-        .ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
-    match answer {
-        Value::Object(mut fields) => match (fields.remove("ok"), fields.remove("error")) {
+    loop {
+        let answer = read_message(&mut stream, ANSWER_OCTETS_MAX)
+            .await?
+            .ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
+        let Value::Object(mut fields) = answer else {
+            return Err(CallError::Socket(invalid("the answer is no object")));
+        };
+        if let Some(how_far) = fields.remove("progress") {
+            heard(how_far);
+            continue;
+        }
+        return match (fields.remove("ok"), fields.remove("error")) {
             (Some(value), None) => Ok(value),
             (None, Some(Value::String(why))) => Err(CallError::Refused(why)),
             _ => Err(CallError::Socket(invalid("neither ok nor error in the answer"))),
-        },
-        _ => Err(CallError::Socket(invalid("the answer is no object"))),
+        };
     }
 }
 
@@ -119,13 +169,56 @@ async fn answer_all(mut stream: UnixStream, control: &dyn Control, own: u32) -> 
         return write_message(&mut stream, &serde_json::json!({ "error": refusal })).await;
     }
     while let Some(request) = read_message(&mut stream, REQUEST_OCTETS_MAX).await? {
-        let answer = match control.call(peer, request).await {
-            Ok(value) => serde_json::json!({ "ok": value }),
-            Err(why) => serde_json::json!({ "error": why }),
+        let Some(answer) = answer(&mut stream, control, peer, request).await? else {
+            return Ok(());
         };
         write_message(&mut stream, &answer).await?;
     }
     Ok(())
+}
+
+/// The answer to one request, with what is told before it; `None` if the caller has hung up.
+async fn answer(
+    stream: &mut UnixStream,
+    control: &dyn Control,
+    peer: Peer,
+    request: Value,
+) -> io::Result<Option<Value>> {
+    let (told, mut heard) = Told::channel();
+    let mut called = control.call(peer, request, told);
+    let mut is_telling = true;
+    loop {
+        tokio::select! {
+            biased;
+            answer = &mut called => return Ok(Some(match answer {
+                Ok(value) => serde_json::json!({ "ok": value }),
+                Err(why) => serde_json::json!({ "error": why }),
+            })),
+            changed = heard.changed(), if is_telling => {
+                if changed.is_err() {
+                    is_telling = false;
+                    continue;
+                }
+                let how_far = heard.borrow_and_update().clone();
+                write_message(stream, &serde_json::json!({ "progress": how_far })).await?;
+            }
+            () = hang_up(stream) => return Ok(None),
+        }
+    }
+}
+
+/// Waits until the caller has gone. One that has only said all that it will say has not.
+async fn hang_up(stream: &UnixStream) {
+    loop {
+        tokio::time::sleep(HANG_UP_LOOK).await;
+        let mut look = [PollFd::new(stream, PollFlags::empty())];
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        if poll(&mut look, Some(&now))
+            .is_ok_and(|_| look.first().is_some_and(|look| look.revents().contains(PollFlags::HUP)))
+        {
+            return;
+        }
+    }
 }
 
 /// The next message, or `None` at a clean end. `serde_json` holds the depth to 128.

@@ -2,19 +2,47 @@
 
 use std::sync::Arc;
 
-use restante_server::control::{CallError, Control, Peer, Pending, call, listen};
+use restante_server::control::{
+    CallError, Control, Peer, Pending, Told, call, call_watching, listen,
+};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
+use tokio::sync::Notify;
 
 /// Answers with what it was asked, and by whom; refuses `"no"`.
-struct Echo;
+/// Tells that work has ended, however it did.
+struct End<'a>(&'a Notify);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
+}
+
+#[derive(Default)]
+struct Echo {
+    /// What was told was heard.
+    heard: Notify,
+    /// Nobody listens any more.
+    ended: Notify,
+}
 
 impl Control for Echo {
-    fn call(&self, peer: Peer, request: Value) -> Pending<'_, Result<Value, String>> {
+    fn call(&self, peer: Peer, request: Value, told: Told) -> Pending<'_, Result<Value, String>> {
         Box::pin(async move {
             if request == json!("no") {
                 return Err("not that".to_owned());
+            }
+            if request == json!("long") {
+                let _end = End(&self.ended);
+                assert!(told.tell(json!(1)));
+                std::future::pending::<()>().await;
+            }
+            if request == json!("told") {
+                assert!(told.tell(json!({ "done": 1 })));
+                // Until it is heard: a later word would take its place.
+                self.heard.notified().await;
             }
             Ok(json!({ "asked": request, "by": peer.uid }))
         })
@@ -32,7 +60,7 @@ async fn a_call_is_answered_or_refused_or_nobody_is_there() {
     // A stale socket is as good as none, and is replaced.
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
     assert!(matches!(call(&path, &json!(1)).await, Err(CallError::NotRunning)));
-    let serving = tokio::spawn(listen(&path, Arc::new(Echo)).await.unwrap());
+    let serving = tokio::spawn(listen(&path, Arc::new(Echo::default())).await.unwrap());
     assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let uid = rustix::process::geteuid().as_raw();
     let answer = call(&path, &json!({ "list": "accounts" })).await.unwrap();
@@ -40,7 +68,7 @@ async fn a_call_is_answered_or_refused_or_nobody_is_there() {
     let refused = call(&path, &json!("no")).await.unwrap_err();
     assert_eq!(refused.to_string(), "not that");
     // A live one is not taken away from its owner.
-    let second = listen(&path, Arc::new(Echo)).await.err().unwrap();
+    let second = listen(&path, Arc::new(Echo::default())).await.err().unwrap();
     assert_eq!(second.kind(), std::io::ErrorKind::AddrInUse);
     serving.abort();
 }
@@ -50,7 +78,7 @@ async fn a_call_is_answered_or_refused_or_nobody_is_there() {
 async fn garbage_ends_its_own_connection() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("control.sock");
-    tokio::spawn(listen(&path, Arc::new(Echo)).await.unwrap());
+    tokio::spawn(listen(&path, Arc::new(Echo::default())).await.unwrap());
     let deep = "[".repeat(100_000);
     let framed = |octets: &[u8]| {
         let mut message = u32::try_from(octets.len()).unwrap().to_be_bytes().to_vec();
@@ -67,4 +95,36 @@ async fn garbage_ends_its_own_connection() {
         assert!(said.is_empty(), "{said:?}");
     }
     assert!(call(&path, &json!(1)).await.is_ok());
+}
+
+// issue: long work shows progress, and can be interrupted without harm
+#[tokio::test]
+async fn what_takes_long_tells_how_far_it_is_and_ends_with_its_caller() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("control.sock");
+    let echo = Arc::new(Echo::default());
+    let control: Arc<dyn Control> = Arc::clone(&echo) as _;
+    tokio::spawn(listen(&path, control).await.unwrap());
+    let mut words = Vec::new();
+    let request = json!("told");
+    let answer = call_watching(&path, &request, |how_far| {
+        words.push(how_far);
+        echo.heard.notify_one();
+    });
+    assert_eq!(answer.await.unwrap()["asked"], "told");
+    assert_eq!(words, [json!({ "done": 1 })]);
+    // Whoever does not ask for it hears the answer alone.
+    echo.heard.notify_one();
+    assert_eq!(call(&path, &json!("told")).await.unwrap()["asked"], "told");
+    // It would go on for ever.
+    {
+        let started = Notify::new();
+        let request = json!("long");
+        let long = call_watching(&path, &request, |_| started.notify_one());
+        tokio::select! {
+            answer = long => panic!("{answer:?}"),
+            () = started.notified() => {}
+        }
+    }
+    echo.ended.notified().await;
 }

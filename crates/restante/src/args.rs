@@ -6,7 +6,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
     account, address, app_password, check, completions, config, deliver, hold, maildrop, man,
-    restore, serve, status, trace, try_server,
+    restore, serve, status, store, trace, try_server,
 };
 use crate::output::{Failure, Output};
 
@@ -45,6 +45,8 @@ enum Command {
     Restore(restore::Args),
     /// Look at what is kept out of the listings, and destroy what is held
     Hold(hold::Args),
+    /// Look after the store as a whole: verify, back up, repair
+    Store(store::Args),
     /// Print what can be configured
     Config(config::Args),
     /// Write the man pages into a folder
@@ -81,6 +83,7 @@ impl Arguments {
             Command::Trace(args) => trace::run(args, output),
             Command::Restore(args) => restore::run(args, output),
             Command::Hold(args) => hold::run(args, output),
+            Command::Store(args) => store::run(args, output),
             Command::Config(args) => config::run(&args, output),
             Command::Man(args) => man::run(&args, Self::command(), output),
             Command::Completions(args) => completions::run(&args, Self::command(), output),

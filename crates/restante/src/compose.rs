@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::fs::DirBuilder;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pop3_proto::server::policy::Utf8Legacy;
@@ -19,7 +19,7 @@ use restante_server::net::tls::TlsSettings;
 use restante_server::session::settings::{BareLineEnds, IntakeSettings, Pop3Settings};
 use restante_store::log::LogStore;
 use restante_store::maildir::MaildirStore;
-use restante_store::{Damage, Store, StoreError, Upkeep};
+use restante_store::{Damage, Recovered, Repaired, Stats, Store, StoreError, Upkeep, Watch};
 
 use crate::keepable::{self, beyond_custody};
 use crate::operations::binding;
@@ -30,7 +30,7 @@ use crate::settings::kinds::listener::{At, ListenerSetting};
 use crate::settings::load::Settings;
 use crate::settings::site::{SessionsSetting, Utf8LegacySetting};
 use crate::settings::store::Backend;
-use crate::standing::{Standing, made, standing};
+use crate::standing::{Standing, folder, made, standing};
 
 /// The accounts' database in the state folder.
 const ACCOUNTS: &str = "accounts.db";
@@ -118,16 +118,66 @@ fn open_store(
 ) -> Result<Arc<dyn Store>, Failure> {
     let unopened = |error: StoreError| unopened("store", &settings.site.state, &error);
     Ok(match backend {
-        Backend::Log => {
-            let options = restante_store::log::Settings::default();
-            Arc::new(LogStore::open(path, &options).map_err(unopened)?)
-        }
+        Backend::Log => Arc::new(LogStore::open(path, &log_settings(settings)).map_err(unopened)?),
         Backend::Maildir => {
             let mut options = restante_store::maildir::Settings::default();
             options.host.clone_from(&settings.site.hostname);
             Arc::new(MaildirStore::open(path, options).map_err(unopened)?)
         }
     })
+}
+
+/// Deals with what is damaged in the log store, which nobody may have open.
+pub(crate) fn repair(settings: &Settings, watch: &dyn Watch) -> Result<Repaired, Failure> {
+    let path = log_store(settings)?;
+    LogStore::repair(&path, &log_settings(settings), watch).map_err(|error| failed(&error))
+}
+
+/// Makes the index of the log store anew, which nobody may have open.
+pub(crate) fn rebuild_index(settings: &Settings, watch: &dyn Watch) -> Result<Stats, Failure> {
+    let path = log_store(settings)?;
+    LogStore::rebuild_index(&path, &log_settings(settings), watch).map_err(|error| failed(&error))
+}
+
+/// Makes the log store out of a backup, where there is none.
+pub(crate) fn recover_from(
+    settings: &Settings,
+    backup: &Path,
+    watch: &dyn Watch,
+) -> Result<Recovered, Failure> {
+    make_state(&settings.site.state)?;
+    let path = folder(&settings.site.state, Backend::Log);
+    let recovered = LogStore::recover_from(backup, &path, &log_settings(settings), watch)
+        .map_err(|error| failed(&error))?;
+    made(settings)?;
+    Ok(recovered)
+}
+
+/// Where the log store is.
+fn log_store(settings: &Settings) -> Result<PathBuf, Failure> {
+    let stands = standing(settings)?;
+    match stands.backend {
+        Backend::Log => Ok(stands.path),
+        Backend::Maildir => Err(Failure::new("the mail of this site is in Maildirs")
+            .hint("they need none of this: each message is a file of its own")),
+    }
+}
+
+fn failed(error: &StoreError) -> Failure {
+    let failure = Failure::new(error.to_string());
+    match error {
+        StoreError::Interrupted => failure.hint("it can be begun again").exit(130),
+        StoreError::Locked { .. } => failure.hint("stop whatever has it open, and try again"),
+        StoreError::Full { .. } => failure.hint("make room on the disk, and try again"),
+        _ => failure,
+    }
+}
+
+fn log_settings(settings: &Settings) -> restante_store::log::Settings {
+    restante_store::log::Settings {
+        journal_keep: settings.store.journal_keep,
+        ..restante_store::log::Settings::default()
+    }
 }
 
 /// What does the commands' acts on files that no server has open.
@@ -329,8 +379,6 @@ fn make_state(state: &Path) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use super::*;
     use crate::settings::document::Document;
     use crate::settings::load::read;

@@ -32,6 +32,7 @@ mod operations;
 mod output;
 mod runtime;
 mod settings;
+mod shown;
 mod standing;
 mod start;
 mod systemd;

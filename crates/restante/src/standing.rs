@@ -33,8 +33,7 @@ impl Standing {
         self.is_old_default.then(|| {
             format!(
                 "the mail stays in Maildirs, in {}, as it was before there was a log store; \
-                 `backend = \"maildir\"` in [store] says that this is meant, and \
-                 `restante store copy maildir log` moves it",
+                 `backend = \"maildir\"` in [store] says that this is meant",
                 self.path.display()
             )
         })
@@ -121,10 +120,7 @@ fn elsewhere(stands: Backend, wanted: Backend, path: &Path) -> Failure {
          (\"{stands}\")",
         path.display()
     ))
-    .hint(format!(
-        "write backend = \"{stands}\" in [store] to keep it there, or move it: \
-         `restante store copy {stands} {wanted}`"
-    ))
+    .hint(format!("write backend = \"{stands}\" in [store] to keep it there"))
 }
 
 fn is_log(store: &Path) -> io::Result<bool> {

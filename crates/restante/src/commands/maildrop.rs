@@ -1,6 +1,7 @@
-//! `restante maildrop list|show|export|destroy`: the mail that is there.
+//! `restante maildrop list|show|export|verify|compact|purge|destroy`: the mail that is there.
 
 mod export;
+mod order;
 mod reading;
 
 use std::process::ExitCode;
@@ -55,6 +56,36 @@ enum Act {
     },
     /// Copy a maildrop into an mbox file or a Maildir; nothing is overwritten
     Export(export::Args),
+    /// Read all messages to the last octet, and say what is wrong; changes nothing
+    #[command(
+        after_help = "Exit codes: 0 nothing is wrong, 1 something is, or it could not be done."
+    )]
+    Verify {
+        #[command(flatten)]
+        which: Which,
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give back the room that removed messages had, which the server also does by itself
+    Compact {
+        /// Only where this account's maildrop is; many maildrops share that place
+        account: Option<String>,
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Destroy what is held in a maildrop now, before its days are over
+    Purge {
+        #[command(flatten)]
+        which: Which,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+    },
     /// Destroy the mail that a removed account left
     Destroy {
         /// The maildrop's number, as `restante maildrop list` shows it
@@ -83,6 +114,16 @@ pub(crate) fn run(args: Args, output: Output) -> Result<ExitCode, Failure> {
                 print(&reach, which, &message, output).await?;
             }
             Act::Export(wanted) => export::run(&reach, wanted, output).await?,
+            Act::Verify { which, json } => {
+                return order::verify(&reach, which, json, output).await;
+            }
+            Act::Compact { account, json } => {
+                let which = account.map(Which::account);
+                order::compact(&reach, which, json, output).await?;
+            }
+            Act::Purge { which, yes, json } => {
+                order::purge(&reach, which, yes, json, output).await?;
+            }
             Act::Destroy { maildrop, .. } => {
                 reach.ask::<()>(Request::MaildropDestroy { maildrop }).await?;
                 output.line(format_args!("maildrop {maildrop} is destroyed"))?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use mail_wire::MaildropId;
 use restante_directory::{AccountRecord, Manage};
 use restante_server::Handle;
+use restante_server::control::Told;
 use restante_server::ledger::stats::Stats;
 use restante_store::{Store, Upkeep};
 use serde::Serialize;
@@ -13,6 +14,7 @@ use serde_json::Value;
 
 use crate::operations::answer::{AccountRemoved, CustodyNumbers, Listening, Status};
 use crate::operations::custody::Custodies;
+use crate::operations::keeping_order::KeepingOrder;
 use crate::operations::maildrops::Maildrops;
 use crate::operations::refusal::Refusal;
 use crate::operations::request::{AccountAdd, Name, Request};
@@ -27,6 +29,7 @@ pub(crate) struct Executor {
     manage: Arc<dyn Manage>,
     store: Arc<dyn Store>,
     maildrops: Maildrops,
+    order: KeepingOrder,
     custodies: Custodies,
     bind: Option<BindMaildir>,
     running: Option<Running>,
@@ -50,8 +53,9 @@ impl Executor {
         bind: Option<BindMaildir>,
     ) -> Self {
         let maildrops = Maildrops::new(Arc::clone(&manage), Arc::clone(&store));
+        let order = KeepingOrder::new(Arc::clone(&store));
         let custodies = Custodies::new(Arc::clone(&manage), Arc::clone(&store));
-        Self { manage, store, maildrops, custodies, bind, running: None }
+        Self { manage, store, maildrops, order, custodies, bind, running: None }
     }
 
     /// Inside a running server: sessions learn of changes, and the server can be asked how it is.
@@ -62,7 +66,8 @@ impl Executor {
     }
 
     /// Does what is asked. When it answers, the change is durable and in effect.
-    pub(crate) async fn execute(&self, request: Request) -> Result<Value, Refusal> {
+    // tidy: long because it is a table: one arm a request
+    pub(crate) async fn execute(&self, request: Request, told: Told) -> Result<Value, Refusal> {
         match request {
             Request::Status => value(self.status()?),
             Request::Sessions => value(self.running()?.handle.sessions()),
@@ -113,6 +118,24 @@ impl Executor {
             Request::Restore { account, uidls, as_new } => {
                 value(self.custodies.restore(account, uidls, as_new).await?)
             }
+            Request::MaildropVerify(whose) => {
+                let maildrop = self.maildrops.whose(whose).await?;
+                value(self.order.verify_maildrop(maildrop, told).await?)
+            }
+            Request::MaildropCompact { whose } => {
+                let maildrop = match whose {
+                    Some(whose) => Some(self.maildrops.whose(whose).await?),
+                    None => None,
+                };
+                value(self.order.compact(maildrop, told).await?)
+            }
+            Request::MaildropPurge(whose) => {
+                let maildrop = self.maildrops.whose(whose).await?;
+                value(self.order.purge(maildrop).await?)
+            }
+            Request::StoreStats => value(self.order.stats().await?),
+            Request::StoreVerify => value(self.order.verify(told).await?),
+            Request::StoreBackup { to } => value(self.order.backup(to, told).await?),
             Request::MaildropDestroy { maildrop } => value(self.maildrops.destroy(maildrop).await?),
         }
     }

@@ -68,17 +68,26 @@ impl Maildrops {
         }
     }
 
-    pub(super) async fn open(&self, whose: Whose) -> Result<Snapshot, Refusal> {
-        let (account, maildrop) = match whose {
+    /// The maildrop that is meant.
+    pub(super) async fn whose(&self, whose: Whose) -> Result<MaildropId, Refusal> {
+        Ok(MaildropId::new(self.named(whose).await?.1))
+    }
+
+    async fn named(&self, whose: Whose) -> Result<(Option<String>, u64), Refusal> {
+        match whose {
             Whose::Account(name) => {
                 let record = self.manage.account(name).await?;
-                (Some(record.name), record.maildrop)
+                Ok((Some(record.name), record.maildrop))
             }
             Whose::Leftover(maildrop) => {
                 self.expect_leftover(maildrop).await?;
-                (None, maildrop)
+                Ok((None, maildrop))
             }
-        };
+        }
+    }
+
+    pub(super) async fn open(&self, whose: Whose) -> Result<Snapshot, Refusal> {
+        let (account, maildrop) = self.named(whose).await?;
         let opened = self.store.open(MaildropId::new(maildrop), View::default()).await?;
         let totals = totals(opened.as_ref());
         Ok(Snapshot { snapshot: self.snapshots.hold(opened), account, maildrop, totals })

@@ -10,8 +10,10 @@
 pub(crate) mod answer;
 mod arrival;
 pub(crate) mod binding;
+pub(crate) mod condition;
 mod custody;
 mod executor;
+mod keeping_order;
 mod maildrops;
 pub(crate) mod reach;
 pub(crate) mod refusal;

@@ -118,6 +118,28 @@ pub(crate) enum Request {
         /// Under new unique-ids.
         as_new: bool,
     },
+    /// Reads all that a maildrop shows, to the last octet; it is told how far that has come.
+    /// Answer: [`MaildropVerdict`](super::condition::MaildropVerdict).
+    MaildropVerify(Whose),
+    /// Gives room back where this maildrop is; it is told how far that has come. Answer:
+    /// [`Freed`](super::condition::Freed).
+    MaildropCompact {
+        /// Whose; null: everywhere.
+        whose: Option<Whose>,
+    },
+    /// Destroys what is held in a maildrop. Answer: [`Purged`](super::condition::Purged).
+    MaildropPurge(Whose),
+    /// How much of everything there is. Answer: [`Stats`](super::condition::Stats).
+    StoreStats,
+    /// Reads all of the store and says what is wrong; it is told how far that has come. Answer:
+    /// [`Verdict`](super::condition::Verdict).
+    StoreVerify,
+    /// Brings a backup up to date; it is told how far that has come. Answer:
+    /// [`BackedUp`](super::condition::BackedUp).
+    StoreBackup {
+        /// The folder: an absolute path.
+        to: std::path::PathBuf,
+    },
     /// Destroys what a removed account left. Answer: null.
     MaildropDestroy {
         /// The maildrop's number.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use restante_server::control::{Control, Peer, Pending};
+use restante_server::control::{Control, Peer, Pending, Told};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -33,13 +33,13 @@ impl ControlService {
 }
 
 impl Control for ControlService {
-    fn call(&self, peer: Peer, request: Value) -> Pending<'_, Result<Value, String>> {
+    fn call(&self, peer: Peer, request: Value, told: Told) -> Pending<'_, Result<Value, String>> {
         Box::pin(async move {
             // What serde says may quote a value; it goes back to who sent it, and into no log.
             let request: Request = serde_json::from_value(request)
                 .map_err(|error| format!("this request is not understood: {error}"))?;
             tracing::debug!(uid = peer.uid, pid = peer.pid, ?request, "control request");
-            let outcome = match self.executor.execute(request).await {
+            let outcome = match self.executor.execute(request, told).await {
                 Ok(answer) => Outcome::Done(answer),
                 Err(refusal) => Outcome::Refused(refusal),
             };

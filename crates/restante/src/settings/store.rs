@@ -1,7 +1,10 @@
 //! `[store]`: where messages are kept.
 
+use std::time::Duration;
+
 use crate::settings::definition::{Definition, Otherwise};
 use crate::settings::kinds::choice::Choice;
+use crate::settings::kinds::duration::seconds;
 use crate::settings::kinds::optional::Optional;
 use crate::settings::reader::Reader;
 
@@ -10,6 +13,8 @@ use crate::settings::reader::Reader;
 pub(crate) struct StoreSettings {
     /// Which backend, where that is said; else `standing` decides.
     pub(crate) backend: Option<Backend>,
+    /// How long the log store's journal is kept.
+    pub(crate) journal_keep: Duration,
 }
 
 /// `store.backend`.
@@ -56,7 +61,17 @@ impl StoreSettings {
                           which other programs can read beside us. Where nothing is said, a \
                           state folder that has a folder `mail` keeps its Maildirs, and any \
                           other has a log. What stands in the state folder is never left behind \
-                          for another form: `restante store copy` moves it.",
+                          for another form.",
+                    reloads: false,
+                },
+            ),
+            journal_keep: reader.setting(
+                &seconds(86_400..=315_360_000),
+                Definition {
+                    name: "journal_keep",
+                    otherwise: Otherwise::Value("\"400d\""),
+                    meaning: "How long the log store remembers what happened to messages, also to \
+                              those that are gone.",
                     reloads: false,
                 },
             ),

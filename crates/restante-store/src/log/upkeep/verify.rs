@@ -9,6 +9,7 @@ use crate::log::apply::{Applied, apply};
 use crate::log::entry::{BIG, Entry, NAMED};
 
 use crate::log::overlay::{Change, Overlay};
+use crate::log::quarantine::{self, Stretch};
 use crate::log::standstill::Standstill;
 use crate::log::upkeep::meter::Meter;
 use crate::log::upkeep::walk::{Body, Read, walk};
@@ -42,6 +43,9 @@ impl Seen {
         verdict: &mut Verdict,
     ) -> Result<Self, StoreError> {
         let mut seen = Self::default();
+        // What a repair has dealt with is no news.
+        let shard = still.shard();
+        let dealt_with = quarantine::all(&*shard.disk)?.seen;
         walk(still, meter, &mut |read| {
             match read {
                 Read::Record(record, body) => {
@@ -60,9 +64,12 @@ impl Seen {
                     }
                 }
                 Read::Nothing { segment, from, to } => {
-                    let path = still.shard().segments.path(segment);
-                    let what = format!("{path}, octets {from} to {to}: no record is there");
-                    verdict.findings.push(Finding { maildrop: None, uidl: None, what });
+                    let stretch = Stretch { shard: shard.number, segment, from };
+                    if !dealt_with.contains(&stretch) {
+                        let path = shard.segments.path(segment);
+                        let what = format!("{path}, octets {from} to {to}: no record is there");
+                        verdict.findings.push(Finding { maildrop: None, uidl: None, what });
+                    }
                 }
             }
             Ok(())

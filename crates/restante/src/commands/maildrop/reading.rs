@@ -24,6 +24,15 @@ pub(super) struct Which {
 }
 
 impl Which {
+    /// As a request says it.
+    pub(super) fn whose(self) -> Result<Whose, Failure> {
+        match (self.account, self.maildrop) {
+            (Some(name), _) => Ok(Whose::Account(name)),
+            (None, Some(maildrop)) => Ok(Whose::Leftover(maildrop)),
+            (None, None) => Err(Failure::new("no account was named")),
+        }
+    }
+
     /// An account's.
     pub(super) const fn account(name: String) -> Self {
         Self { account: Some(name), maildrop: None }
@@ -45,11 +54,7 @@ pub(super) struct Opened {
 impl Opened {
     /// Takes a snapshot.
     pub(super) async fn take(reach: &Reach, which: Which) -> Result<Self, Failure> {
-        let whose = match (which.account, which.maildrop) {
-            (Some(name), _) => Whose::Account(name),
-            (None, Some(maildrop)) => Whose::Leftover(maildrop),
-            (None, None) => return Err(Failure::new("no account was named")),
-        };
+        let whose = which.whose()?;
         let Snapshot { snapshot, account, maildrop, totals } =
             reach.ask(Request::MaildropOpen(whose)).await?;
         Ok(Self { snapshot, account, maildrop, totals })
