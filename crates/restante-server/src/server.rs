@@ -164,6 +164,7 @@ impl Server {
             presence: Arc::default(),
             leases: Arc::new(Leases::new(settings.leases, Arc::clone(&stats.messages_leased))),
             deaths: Arc::default(),
+            shown: Arc::default(),
             deaths_max: settings.deaths_max.max(1),
             penalties: Penalties::default(),
             roll: Arc::default(),

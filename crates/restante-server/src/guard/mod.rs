@@ -8,3 +8,4 @@ pub(crate) mod penalty;
 mod prefix;
 pub mod presence;
 mod queue;
+pub(crate) mod shown;

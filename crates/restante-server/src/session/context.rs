@@ -10,6 +10,7 @@ use crate::guard::leases::Leases;
 use crate::guard::limits::{Gate, Limits};
 use crate::guard::penalty::Penalties;
 use crate::guard::presence::{Presence, Sessions};
+use crate::guard::shown::Shown;
 use crate::ledger::events;
 use crate::ledger::roll::Roll;
 use crate::ledger::stats::Stats;
@@ -30,6 +31,8 @@ pub(crate) struct Context {
     pub(crate) presence: Arc<Presence>,
     pub(crate) leases: Arc<Leases>,
     pub(crate) deaths: Arc<Deaths>,
+    /// What each credential was shown last.
+    pub(crate) shown: Arc<Shown>,
     /// At how many deaths running a message is suspected, and set aside for workers.
     pub(crate) deaths_max: u32,
     pub(crate) penalties: Penalties,

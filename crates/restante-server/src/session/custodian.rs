@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use crate::guard::deaths::Deaths;
 use crate::guard::leases::{GivenBack, Lease};
+use crate::guard::shown::Shown;
 use crate::ledger::events;
 use crate::ledger::stats::Stats;
 use crate::session::context::Context;
@@ -56,6 +57,7 @@ struct Whose {
     stats: Arc<Stats>,
     deaths: Arc<Deaths>,
     deaths_max: u32,
+    shown: Arc<Shown>,
     session: u64,
     account: String,
     maildrop: MaildropId,
@@ -78,6 +80,7 @@ impl Custodian {
             stats: Arc::clone(&context.stats),
             deaths: Arc::clone(&context.deaths),
             deaths_max: context.deaths_max,
+            shown: Arc::clone(&context.shown),
             session: visit.present.id(),
             account: login.account.name.clone(),
             maildrop: login.account.maildrop,
@@ -98,12 +101,18 @@ impl Custodian {
         custodian
     }
 
-    /// The session was shown this: at login, and when it looked again.
+    /// The session was shown this: at login, and when it looked again. Noted where something is
+    /// new to its credential: a robot that polls is no news.
     pub(crate) fn listed(&mut self, listing: &Arc<Listing>) {
         let known = self.listing.len();
         self.listing = Arc::clone(listing);
-        let messages = u64::try_from(listing.len()).unwrap_or(u64::MAX);
-        self.whose.note(None, Noted::Listed { messages });
+        let newest = MessageNumber::from_index(listing.len().saturating_sub(1));
+        if let Some(newest) = newest.and_then(|number| listing.get(number))
+            && self.whose.shown.is_new(self.whose.maildrop, self.whose.credential, newest.id)
+        {
+            let messages = u64::try_from(listing.len()).unwrap_or(u64::MAX);
+            self.whose.note(None, Noted::Listed { messages });
+        }
         if self.whose.is_worker {
             for entry in listing.iter().skip(known) {
                 self.whose.note(Some(entry.id), Noted::Leased);
