@@ -33,7 +33,7 @@ pub(crate) fn withheld(
         }
         let spot = |id| Spot { aspect, credential, id };
         let said = said.into_iter().flat_map(|said| said.range(spot(0)..=spot(u64::MAX)));
-        rows.extend(said.map(|(spot, said)| (*spot, *said)));
+        said.for_each(|(spot, said)| say(&mut rows, *spot, *said));
     }
     let withheld = rows.iter().filter(|(_, said)| said.value != 0);
     Ok(Withheld::new(withheld.map(|(spot, _)| spot.id).collect()))
@@ -50,11 +50,18 @@ pub(crate) fn all(
         let all = (maildrop, 0, 0, 0)..=(maildrop, u8::MAX, u64::MAX, u64::MAX);
         read(&table, all, &mut rows)?;
     }
-    rows.extend(said.into_iter().flatten().map(|(spot, said)| (*spot, *said)));
+    said.into_iter().flatten().for_each(|(spot, said)| say(&mut rows, *spot, *said));
     Ok(rows)
 }
 
-/// What was said at these spots, of which some are known already.
+/// What the index does not know yet may have been said before what it knows: compaction writes old
+/// marks again.
+fn say(rows: &mut BTreeMap<Spot, Said>, spot: Spot, said: Said) {
+    let row = rows.entry(spot).or_default();
+    *row = row.or(said);
+}
+
+/// What was said at these spots, of which something is known that the index does not know yet.
 pub(crate) fn get(
     transaction: &ReadTransaction,
     maildrop: u64,
@@ -64,13 +71,9 @@ pub(crate) fn get(
     let table = table(transaction)?;
     let mut all = Vec::with_capacity(spots.len());
     for (spot, known) in spots.iter().zip(known) {
-        all.push(match (known, &table) {
-            (Some(said), _) => said,
-            (None, Some(table)) => {
-                table.get(key(maildrop, *spot))?.map(|row| row.value().into()).unwrap_or_default()
-            }
-            (None, None) => Said::default(),
-        });
+        let row = table.as_ref().map(|table| table.get(key(maildrop, *spot))).transpose()?;
+        let indexed = row.flatten().map(|row| Said::from(row.value())).unwrap_or_default();
+        all.push(known.map_or(indexed, |known| indexed.or(known)));
     }
     Ok(all)
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use mail_wire::MaildropId;
+use mail_wire::{Delete, MaildropId, MessageNumber};
 use tempfile::TempDir;
 
+use crate::custody::Offer;
 use crate::log::counted::{Counted, Counts};
 use crate::log::disk::Disk;
 use crate::log::real::RealDisk;
@@ -17,6 +18,8 @@ use crate::log::trial::{contents, deliver, remove, segments, small, text, withou
 use crate::log::writer::Writer;
 use crate::maildir::scratch::quick;
 use crate::pool::Pool;
+use crate::store::Store;
+use crate::view::View;
 
 const OURS: MaildropId = MaildropId::new(1);
 
@@ -34,20 +37,26 @@ struct Still {
     store: LogStore,
     writer: Writer,
     counts: Arc<Counts>,
+    /// Milliseconds since 1970.
+    now: Arc<AtomicU64>,
 }
 
 impl Still {
     fn open(folder: &TempDir) -> Self {
+        Self::open_with(folder, &settings())
+    }
+
+    fn open_with(folder: &TempDir, settings: &Settings) -> Self {
         let counts = Arc::new(Counts::default());
         let real = RealDisk::open(crate::disk::Disk::default(), folder.path()).unwrap();
         let now = Arc::new(AtomicU64::new(1_790_000_000_000));
         let disk: Arc<dyn Disk> =
-            Arc::new(Counted { disk: real, counts: Arc::clone(&counts), now });
+            Arc::new(Counted { disk: real, counts: Arc::clone(&counts), now: Arc::clone(&now) });
         let pool = Pool::new(1, 1);
-        let (store, mut writers) = LogStore::assemble(&disk, "a", &settings(), pool).unwrap();
+        let (store, mut writers) = LogStore::assemble(&disk, "a", settings, pool).unwrap();
         let mut writer = writers.pop().unwrap();
         writer.begin();
-        Self { store, writer, counts }
+        Self { store, writer, counts, now }
     }
 
     /// One turn of the writer; answers how much it wrote to the log.
@@ -160,4 +169,38 @@ async fn what_ends_half_way_is_found_again() {
         let mut still = Still::open(&folder);
         assert_eq!(still.contents().await, kept, "rebuilt: {is_rebuilt}");
     }
+}
+
+// FORMAT.md, MARK: the value with the highest stamp counts, in whatever order they are read
+#[tokio::test]
+async fn a_mark_that_is_carried_on_undoes_no_later_one() {
+    let folder = quick();
+    let mut still = Still::open(&folder);
+    still.deliver(0).await;
+    let store = still.store.clone();
+    let withhold = async move {
+        let view = View { delete: Delete::Hold(Duration::from_secs(1)), ..View::default() };
+        let mut session = store.open(OURS, view).await.unwrap();
+        session.commit(&[MessageNumber::from_index(0).unwrap()]).await.unwrap();
+        store.custody().unwrap().withheld(OURS).await.unwrap()[0].id
+    };
+    let held = still.during(withhold).await;
+    for number in 1..26 {
+        still.deliver(number).await;
+    }
+    let store = still.store.clone();
+    let restore = async move {
+        store.custody().unwrap().restore(OURS, vec![held], Offer::AsItWas).await.unwrap();
+    };
+    still.during(restore).await;
+    let kept = still.thin_out().await;
+    let first = segments(folder.path())[0].clone();
+    still.now.fetch_add(60_000, Ordering::SeqCst);
+    for turn in 0..50 {
+        still.turn();
+        // Without the writer: at every moment.
+        assert_eq!(contents(&still.store, OURS).await.unwrap().len(), kept.len(), "{turn}");
+        assert_eq!(still.store.custody().unwrap().withheld(OURS).await.unwrap(), [], "{turn}");
+    }
+    assert!(!first.exists());
 }
