@@ -24,6 +24,8 @@ mod compacted;
 #[cfg(test)]
 mod conforms;
 #[cfg(test)]
+mod copies;
+#[cfg(test)]
 mod counted;
 #[cfg(test)]
 mod crashes;

@@ -47,7 +47,13 @@ impl Overlay {
         match self.of(maildrop).entry(entry.id) {
             Place::Occupied(place) if *place.get() == Change::Destroyed => {}
             Place::Occupied(mut place) => {
-                place.insert(Change::Added(entry, uidl.to_vec()));
+                let before = place.insert(Change::Added(entry, uidl.to_vec()));
+                // Whatever it was copied from: the older copy is there, too.
+                if let Change::Added(Entry { segment, .. }, _) = before
+                    && segment != entry.segment
+                {
+                    self.sources.insert(segment);
+                }
             }
             Place::Vacant(place) => {
                 place.insert(Change::Added(entry, uidl.to_vec()));
