@@ -13,6 +13,9 @@ const FOLDER: &str = "quarantine";
 /// What stands behind the name of a stretch that a repair has dealt with.
 const SEEN: &str = ".seen";
 
+/// What stands behind the name of a record whose body has a file of its own: that file.
+const BODY: &str = ".msg";
+
 /// How much is copied at once.
 const PIECE_OCTETS: u64 = 256 << 10;
 
@@ -34,6 +37,16 @@ pub(crate) fn keep(
 ) -> Result<(), StoreError> {
     copy(disk, &stretch.name(), file, stretch.from..to)
         .map_err(|fault| StoreError::disk("copy a damaged stretch to quarantine", fault))
+}
+
+/// Takes the file of a long body in, beside the copy of its record. One that is missing stays so.
+pub(crate) fn take(disk: &dyn Disk, stretch: &Stretch, path: &str) -> Result<(), StoreError> {
+    let fault = |fault| StoreError::disk(format!("move {path} to quarantine"), fault);
+    disk.mkdir(FOLDER).map_err(fault)?;
+    match disk.rename(path, &format!("{FOLDER}/{}{BODY}", stretch.name())) {
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound => Ok(()),
+        outcome => outcome.and_then(|()| disk.sync_dir(FOLDER)).map_err(fault),
+    }
 }
 
 /// Where something damaged begins.

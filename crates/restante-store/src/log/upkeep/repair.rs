@@ -12,11 +12,13 @@ use crate::error::StoreError;
 use crate::log::actor::Actor;
 use crate::log::disk::Disk;
 use crate::log::entry::Entry;
-use crate::log::meta::Destroyed;
+use crate::log::meta::{Destroyed, message};
 use crate::log::overlay::Change;
 use crate::log::quarantine::{self, Stretch};
 use crate::log::queue::Job;
+use crate::log::read::big_path;
 use crate::log::record::{HEAD_OCTETS, Head, offset};
+use crate::log::scan::{Record, Scan};
 use crate::log::settings::Settings;
 use crate::log::standstill::{Standstill, stills};
 use crate::log::store::LogStore;
@@ -37,7 +39,8 @@ pub(crate) fn repair(
     settings: &Settings,
     watch: &dyn Watch,
 ) -> Result<Repaired, StoreError> {
-    let settings = Settings { shows_doubtful: true, ..settings.clone() };
+    // Nothing moves meanwhile by itself: what was looked at stays where it is.
+    let settings = Settings { shows_doubtful: true, compacts_by_itself: false, ..settings.clone() };
     let mut repaired = Repaired::default();
     let store = LogStore::open_on(disk, place, &settings)?;
     let known = take_out(&store, watch, &mut repaired);
@@ -126,7 +129,14 @@ fn keep(still: &Standstill, entry: &Entry) -> Result<(), StoreError> {
     let Some(head) = head else { return Ok(()) };
     let to = from.saturating_add(head.size()).min(end);
     let stretch = Stretch { shard: shard.number, segment: entry.segment, from };
-    quarantine::keep(&*shard.disk, &stretch, &*file, to)
+    quarantine::keep(&*shard.disk, &stretch, &*file, to)?;
+    let scan = Scan { file: &*file, number: entry.segment, seed: shard.seed(), end };
+    let record = scan.record(from).ok().flatten();
+    let file_id = record.and_then(|Record { head, meta, .. }| message(&head, &meta)?.file_id);
+    // It goes with the last message that it is for.
+    file_id.map_or(Ok(()), |file_id| {
+        quarantine::take(&*shard.disk, &stretch, &big_path(&shard.folder, file_id))
+    })
 }
 
 fn destroy(still: &Standstill, maildrop: u64, entries: &[Entry]) -> Result<(), StoreError> {

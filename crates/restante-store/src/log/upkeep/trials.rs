@@ -418,6 +418,29 @@ async fn a_repair_names_what_is_lost_and_opens_the_rest() {
     }
 }
 
+// upkeep.rs, Repaired: what is left of a message that is lost is in quarantine
+#[tokio::test]
+async fn a_long_message_that_is_damaged_is_kept_for_people() {
+    let folder = quick();
+    let store = open(folder.path(), &Settings { shards: 1, ..settings() }).unwrap();
+    fill(&store, 0, 5).await;
+    let held = all(&store).await;
+    shut(store, folder.path());
+    let is_long = |path: &std::path::PathBuf| path.extension().is_some_and(|e| e == "msg");
+    let path = walk(folder.path()).into_iter().find(is_long).unwrap();
+    let mut octets = fs::read(&path).unwrap();
+    octets[2000] ^= 1;
+    fs::write(&path, &octets).unwrap();
+    let done = repaired(folder.path());
+    assert_eq!(done.lost.len(), 2, "both have it: {done:?}");
+    assert_eq!(holds(folder.path()).await, [held[0][..4].to_vec(), held[1][..4].to_vec()]);
+    let kept: Vec<_> =
+        walk(&folder.path().join("quarantine")).into_iter().filter(is_long).collect();
+    assert_eq!(kept.len(), 1);
+    assert!(fs::read(&kept[0]).unwrap() == octets, "all that is left of it");
+    assert_eq!(repaired(folder.path()).lost, []);
+}
+
 // The index is derived: whatever became of it, all is given back.
 #[tokio::test]
 async fn an_index_that_is_made_anew_says_the_same() {
