@@ -148,12 +148,13 @@ impl Custody for LogStore {
                 over::over(&shard, &entries, &said, clock)
             };
             let over = self.front.pool.run(over).await??;
-            if over.is_empty() {
-                return Ok(0);
-            }
             let queue = &self.front.shard(maildrop)?.queue;
-            let deed = Deed::new(maildrop.get(), over, Act::Expire(retention));
-            Ok(usize::try_from(queue.done(deed).await?).unwrap_or(usize::MAX))
+            let mut gone = 0_u64;
+            for some in over.chunks(EXPIRED_AT_ONCE) {
+                let deed = Deed::new(maildrop.get(), some.to_vec(), Act::Expire(retention));
+                gone = gone.saturating_add(queue.done(deed).await?);
+            }
+            Ok(usize::try_from(gone).unwrap_or(usize::MAX))
         })
     }
 
@@ -235,6 +236,9 @@ impl LogStore {
         outcome.map(|stored| stored.uidl)
     }
 }
+
+/// So many messages expire at once: whoever delivers does not wait for more.
+const EXPIRED_AT_ONCE: usize = 2000;
 
 /// How much of a message is copied at once.
 const PIECE_OCTETS: usize = 64 << 10;

@@ -145,15 +145,16 @@ impl Index {
     }
 
     /// The messages that are held until then, or until an earlier time, as maildrop and id;
-    /// some that are gone may be among them.
+    /// some that are gone may be among them. Of those that the index knows so many at most.
     pub(crate) fn due(
         &self,
         until: u64,
+        count_max: usize,
         overlay: &RwLock<Overlay>,
     ) -> Result<BTreeSet<(u64, u64)>, StoreError> {
         let recent = |overlay: &Overlay| marks::due_of(overlay.marks(), until);
         self.together(overlay, recent, |transaction, mut due| {
-            due.extend(marks::due(transaction, until).map_err(failed)?);
+            due.extend(marks::due(transaction, until, count_max).map_err(failed)?);
             Ok(due)
         })
     }

@@ -78,11 +78,15 @@ pub(crate) fn get(
     Ok(all)
 }
 
-/// The messages that are held until then or an earlier time.
-pub(crate) fn due(transaction: &ReadTransaction, until: u64) -> Result<Vec<(u64, u64)>, Error> {
+/// The messages that are held until then or an earlier time: the first ones, so many at most.
+pub(crate) fn due(
+    transaction: &ReadTransaction,
+    until: u64,
+    count_max: usize,
+) -> Result<Vec<(u64, u64)>, Error> {
     let Some(table) = there(transaction.open_table(DUE))? else { return Ok(Vec::new()) };
     let mut due = Vec::new();
-    for row in table.range(..=(until, u64::MAX, u64::MAX))? {
+    for row in table.range(..=(until, u64::MAX, u64::MAX))?.take(count_max) {
         let (_, maildrop, id) = row?.0.value();
         due.push((maildrop, id));
     }

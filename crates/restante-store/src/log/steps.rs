@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use mail_wire::{Delete, MaildropId, MessageNumber};
+use mail_wire::{After, Delete, MaildropId, MessageNumber, Retention};
 use tempfile::TempDir;
 
 use crate::custody::Offer;
@@ -203,4 +203,60 @@ async fn a_mark_that_is_carried_on_undoes_no_later_one() {
         assert_eq!(still.store.custody().unwrap().withheld(OURS).await.unwrap(), [], "{turn}");
     }
     assert!(!first.exists());
+}
+
+/// So many messages, small ones, of one delivery.
+async fn deliver_many(still: &mut Still, count: usize) {
+    let store = still.store.clone();
+    let work = async move { deliver(&store, &vec![OURS; count], &text(1, 10)).await.unwrap() };
+    assert!(still.during(work).await.iter().all(Result::is_ok));
+}
+
+// performance.md: who delivers waits for no expiry of a whole maildrop
+#[tokio::test]
+async fn an_expiry_goes_on_between_commits() {
+    let folder = quick();
+    let mut still = Still::open(&folder);
+    deliver_many(&mut still, 5000).await;
+    let store = still.store.clone();
+    let retention = Some(Retention { days: 0, after: After::Delivery });
+    let mut work =
+        std::pin::pin!(
+            async move { store.custody().unwrap().expire(OURS, retention).await.unwrap() }
+        );
+    let mut left = 5000;
+    let expired = loop {
+        tokio::select! {
+            biased;
+            expired = &mut work => break expired,
+            () = tokio::task::yield_now() => drop(still.turn()),
+        }
+        let now = still.writer.shard().entries(OURS.get()).unwrap().len();
+        assert!(left - now <= 2000, "{left} to {now}");
+        left = now;
+    };
+    assert_eq!((expired, left), (5000, 0));
+}
+
+// custody.rs: what was held is destroyed when its time is over, however much that is
+#[tokio::test]
+async fn all_that_is_due_goes_look_by_look() {
+    let folder = quick();
+    let mut still =
+        Still::open_with(&folder, &Settings { checkpoint_messages: 25_000, ..settings() });
+    deliver_many(&mut still, 20_001).await;
+    let store = still.store.clone();
+    let work = async move {
+        let view = View { delete: Delete::Hold(Duration::from_secs(1)), ..View::default() };
+        let mut session = store.open(OURS, view).await.unwrap();
+        let all: Vec<_> = session.listing().iter().map(|entry| entry.number).collect();
+        session.commit(&all).await.unwrap();
+    };
+    still.during(work).await;
+    let left = |still: &Still| still.writer.shard().entries(OURS.get()).unwrap().len();
+    for wanted in [10_001, 1, 0] {
+        still.now.fetch_add(10 * 60_000, Ordering::SeqCst);
+        still.turn();
+        assert_eq!(left(&still), wanted);
+    }
 }

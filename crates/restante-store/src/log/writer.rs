@@ -295,7 +295,8 @@ impl Writer {
             return;
         }
         // What cannot be looked at now is looked at the next time.
-        let due = self.shard.index.due(now, &self.shard.overlay).unwrap_or_default();
+        let due = self.shard.index.due(now, DUE_MAX, &self.shard.overlay).unwrap_or_default();
+        let is_all = due.len() < DUE_MAX;
         let mut by_maildrop: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
         for (maildrop, id) in due.into_iter().take(DUE_MAX) {
             by_maildrop.entry(maildrop).or_default().push(id);
@@ -306,6 +307,10 @@ impl Writer {
             Job::Deed(Box::new(Deed::new(maildrop, ids, Act::Expire(None))), answer)
         };
         self.commit(by_maildrop.into_iter().map(expire).collect());
+        if !is_all {
+            // The next look must not find the same ones again.
+            self.checkpoint();
+        }
         self.holds.looked(now, self.first_due());
     }
 
