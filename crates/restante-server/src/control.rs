@@ -189,11 +189,8 @@ async fn answer(
     let mut is_telling = true;
     loop {
         tokio::select! {
+            // The last word comes before the answer.
             biased;
-            answer = &mut called => return Ok(Some(match answer {
-                Ok(value) => serde_json::json!({ "ok": value }),
-                Err(why) => serde_json::json!({ "error": why }),
-            })),
             changed = heard.changed(), if is_telling => {
                 if changed.is_err() {
                     is_telling = false;
@@ -202,6 +199,10 @@ async fn answer(
                 let how_far = heard.borrow_and_update().clone();
                 write_message(stream, &serde_json::json!({ "progress": how_far })).await?;
             }
+            answer = &mut called => return Ok(Some(match answer {
+                Ok(value) => serde_json::json!({ "ok": value }),
+                Err(why) => serde_json::json!({ "error": why }),
+            })),
             () = hang_up(stream) => return Ok(None),
         }
     }

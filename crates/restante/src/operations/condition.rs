@@ -128,6 +128,7 @@ pub(crate) struct Freed {
     /// Segments that were given up.
     pub(crate) segments: u64,
     /// Octets that they had.
+    #[expect(clippy::struct_field_names, reason = "answers call it so")]
     pub(crate) freed: u64,
     /// Octets that were written for it.
     pub(crate) copied: u64,

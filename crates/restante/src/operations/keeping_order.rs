@@ -113,13 +113,13 @@ impl KeepingOrder {
         work: impl FnOnce(&dyn Upkeep, &dyn Watch) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Refusal> {
         let store = Arc::clone(&self.store);
-        let done = tokio::task::spawn_blocking(move || match store.upkeep() {
-            Some(upkeep) => Ok(work(upkeep, &Telling(told))?),
-            None => {
-                let why =
-                    "Maildirs need none of this: it is for the log store; back them up as files";
-                Err(Refusal::Request { why: why.to_owned() })
-            }
+        let done = tokio::task::spawn_blocking(move || {
+            let upkeep = store.upkeep().ok_or_else(|| Refusal::Request {
+                why:
+                    "Maildirs need none of this, which is for the log store; back them up as files"
+                        .to_owned(),
+            })?;
+            Ok(work(upkeep, &Telling(told))?)
         });
         done.await.map_err(|error| Refusal::Store { detail: error.to_string() })?
     }

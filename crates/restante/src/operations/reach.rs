@@ -119,11 +119,11 @@ async fn aloud(
     loop {
         tokio::select! {
             biased;
-            answer = &mut work => return Ok(answer?),
             changed = heard.changed(), if is_telling => match changed {
                 Ok(()) => show(heard.borrow_and_update().clone(), shown),
                 Err(_) => is_telling = false,
             },
+            answer = &mut work => return Ok(answer?),
         }
     }
 }
