@@ -4,7 +4,7 @@ use mail_wire::{Delete, Retention, Views};
 
 use crate::custody::Cause;
 use crate::log::actor::Actor;
-use crate::log::mark::{HELD, Mark};
+use crate::log::mark::{ASIDE, HELD, Mark};
 use crate::log::meta::Destroyed;
 use crate::log::record::aligned_record;
 
@@ -93,6 +93,12 @@ impl Decision {
     /// Whether something is listed again.
     pub(crate) fn shows(&self) -> bool {
         self.marks.iter().any(|mark| mark.said.value == 0)
+    }
+
+    /// Whether the maildrop holds more or less for its quota.
+    pub(crate) fn counts(&self) -> bool {
+        let is_counted = |mark: &Mark| matches!(mark.aspect, HELD | ASIDE);
+        self.destroyed.is_some() || self.marks.iter().any(is_counted)
     }
 
     /// Until when something is held, if it is.

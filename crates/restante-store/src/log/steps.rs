@@ -8,7 +8,7 @@ use std::time::Duration;
 use mail_wire::{After, Delete, MaildropId, MessageNumber, Retention};
 use tempfile::TempDir;
 
-use crate::custody::Offer;
+use crate::custody::{Aside, Offer};
 use crate::log::counted::{Counted, Counts};
 use crate::log::disk::Disk;
 use crate::log::real::RealDisk;
@@ -259,4 +259,24 @@ async fn all_that_is_due_goes_look_by_look() {
         still.turn();
         assert_eq!(left(&still), wanted);
     }
+}
+
+// store.rs, usage: cheap; it is not counted again for what changes nothing of it
+#[tokio::test]
+async fn what_a_maildrop_holds_stays_known() {
+    let folder = quick();
+    let mut still = Still::open(&folder);
+    deliver_many(&mut still, 3).await;
+    let store = still.store.clone();
+    let usage = store.usage(OURS).await.unwrap();
+    let id = store.open(OURS, View::default()).await.unwrap().listing().iter().next().unwrap().id;
+    let known = |still: &Still| still.writer.shard().usages.peek(OURS.get());
+    let custody = store.custody().unwrap();
+    still.during(custody.died(OURS, id)).await.unwrap();
+    assert_eq!(known(&still), Some(usage));
+    still.during(custody.set_aside(OURS, id, Aside::Asked)).await.unwrap();
+    assert_eq!(known(&still), None);
+    assert_eq!(store.usage(OURS).await.unwrap().messages, 2);
+    still.during(custody.restore(OURS, vec![id], Offer::AsItWas)).await.unwrap();
+    assert_eq!(store.usage(OURS).await.unwrap(), usage);
 }

@@ -282,7 +282,11 @@ impl Writer {
                 usages.added(share.maildrop.get(), share.octets);
             }
         }
-        if let Some(maildrop) = job.touches() {
+        let is_other = match job {
+            Job::Deed(deed, _) => deed.decided.counts(),
+            _ => true,
+        };
+        if let Some(maildrop) = job.touches().filter(|_| is_other) {
             usages.forget(maildrop);
         }
     }
