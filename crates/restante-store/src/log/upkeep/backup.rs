@@ -79,9 +79,14 @@ pub(super) fn backup(
 fn before(target: &dyn Disk, format: &Format) -> Result<BTreeMap<String, Piece>, StoreError> {
     let mut known = BTreeMap::new();
     if let Some(manifest) = Manifest::load(target)? {
-        let same = Format::parse(&manifest.format).is_some_and(|old| old.store == format.store);
-        if !same {
+        let old = Format::parse(&manifest.format);
+        if old.as_ref().is_none_or(|old| old.store != format.store) {
             return Err(refused("the folder holds a backup of another store"));
+        }
+        // The numbers of segments are the same from where it was recovered on, and what is in them
+        // is not; and what came in after the backup it was recovered from may only be there.
+        if old.is_some_and(|old| old.tag != format.tag) {
+            return Err(refused("the folder holds a backup from before the store was recovered"));
         }
         known = manifest.pieces;
     } else {

@@ -237,6 +237,34 @@ async fn no_unique_id_of_the_lost_store_is_given_out_again() {
     assert_eq!(recovered_again.earlier, recovered.tag);
 }
 
+// I1: what came in after the backup that was recovered may only be in a later one, whose files
+// have the same names, and may have the same lengths
+#[tokio::test]
+async fn a_recovered_store_is_backed_up_beside_what_was_lost() {
+    let (folder, early, late) = (quick(), quick(), quick());
+    let store = open(folder.path(), &settings()).unwrap();
+    fill(&store, 0, 3).await;
+    backed_up(&store, early.path());
+    shut(store, folder.path());
+    let store = open(folder.path(), &settings()).unwrap();
+    fill(&store, 3, 5).await;
+    let lost = all(&store).await;
+    backed_up(&store, late.path());
+    let (root, _) = restored(early.path()).unwrap();
+    let store = open(root.path(), &settings()).unwrap();
+    fill(&store, 8, 10).await;
+    let found = all(&store).await;
+    assert!(found != lost && found[0].len() == lost[0].len());
+    let refused = aside(|| backup_to(&store, &disk(late.path()), &Patient));
+    assert!(matches!(refused, Err(StoreError::Refused { .. })), "{refused:?}");
+    let (root, _) = restored(late.path()).unwrap();
+    assert_eq!(holds(root.path()).await, lost);
+    let beside = quick();
+    backed_up(&store, beside.path());
+    let (root, _) = restored(beside.path()).unwrap();
+    assert_eq!(holds(root.path()).await, found);
+}
+
 // An interrupted recovery is never taken for whole, and can be begun again.
 #[tokio::test]
 async fn half_a_recovery_is_no_store() {
