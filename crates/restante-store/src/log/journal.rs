@@ -26,7 +26,8 @@ pub(crate) fn read(
     // Before the log: what is written meanwhile is rather seen twice.
     let recent = shard.notes.of(maildrop);
     let _looking = Looking::begin(shard);
-    let ends = shard.segments.all();
+    let mut ends = shard.segments.all();
+    shard.snapshots.leave(&mut ends);
     let first = shard.index.journal(maildrop, ends.keys().copied(), &shard.overlay)?;
     for (number, place) in first {
         let Some(end) = ends.get(&number) else { continue };
@@ -100,7 +101,7 @@ fn name(shard: &Shard, maildrop: u64, id: MessageId) -> Option<Uidl> {
     shard.uidl(maildrop, &entry).ok()
 }
 
-/// While this lives, no segment goes that was there when it began.
+/// While this lives, no segment goes that was not given up when it began.
 struct Looking<'a> {
     shard: &'a Shard,
     at: u64,

@@ -1,6 +1,6 @@
 //! Which snapshots are open, and which files wait for them to end before they are removed.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 /// A file that nobody needs but snapshots that were open before.
@@ -25,6 +25,8 @@ struct State {
     /// How many snapshots were opened at each time, of those that are open.
     open: BTreeMap<u64, usize>,
     doomed: VecDeque<(u64, Doomed)>,
+    /// The segments that were ever doomed: no number is used again.
+    given_up: BTreeSet<u32>,
 }
 
 impl Snapshots {
@@ -53,8 +55,18 @@ impl Snapshots {
     pub(crate) fn doom(&self, what: Doomed) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let now = state.now;
+        if let Doomed::Segment(number) = what {
+            state.given_up.insert(number);
+        }
         state.doomed.push_back((now, what));
         state.now = state.now.saturating_add(1);
+    }
+
+    /// Leaves those segments that were not given up: whoever began before this finds all of them.
+    /// What was given up before it began may go at any time, and nothing of it is needed.
+    pub(crate) fn leave<T>(&self, segments: &mut BTreeMap<u32, T>) {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        segments.retain(|number, _| !state.given_up.contains(number));
     }
 
     /// What no open snapshot needs any more; handed over once.

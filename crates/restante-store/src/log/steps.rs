@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use crate::custody::{Aside, Offer};
 use crate::log::counted::{Counted, Counts};
 use crate::log::disk::Disk;
+use crate::log::queue::Job;
 use crate::log::real::RealDisk;
 use crate::log::settings::Settings;
 use crate::log::store::LogStore;
@@ -279,4 +280,35 @@ async fn what_a_maildrop_holds_stays_known() {
     assert_eq!(store.usage(OURS).await.unwrap().messages, 2);
     still.during(custody.restore(OURS, vec![id], Offer::AsItWas)).await.unwrap();
     assert_eq!(store.usage(OURS).await.unwrap(), usage);
+}
+
+// A segment that a session kept goes when that ends: whoever began to look meanwhile has no use
+// for it.
+#[tokio::test]
+async fn what_was_given_up_before_is_missed_by_nobody() {
+    let folder = quick();
+    let mut still = Still::open(&folder);
+    for number in 0..26 {
+        still.deliver(number).await;
+    }
+    let session = still.store.open(OURS, View::default()).await.unwrap();
+    let kept = still.thin_out().await;
+    for _ in 0..50 {
+        still.turn();
+    }
+    let first = segments(folder.path())[0].clone();
+    let shard = Arc::clone(still.writer.shard());
+    let at = shard.snapshots.begin();
+    let (answer, answered) = tokio::sync::oneshot::channel();
+    shard.queue.push(Job::Still(answer)).unwrap();
+    still.turn();
+    let moment = answered.await.unwrap().unwrap();
+    drop(session);
+    still.turn();
+    assert!(!first.exists());
+    for number in moment.segments.keys() {
+        assert!(shard.segments.file(*number).is_ok(), "{number}");
+    }
+    shard.snapshots.end(at);
+    assert_eq!(still.contents().await, kept);
 }

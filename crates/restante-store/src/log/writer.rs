@@ -365,6 +365,8 @@ impl Writer {
         if let Some(end) = segments.get_mut(&upto.segment) {
             *end = upto.offset;
         }
+        // What is in them was copied, and they may go while somebody looks.
+        self.shard.snapshots.leave(&mut segments);
         let is_reserve_held = self.reserve.is_held();
         Ok(Moment { index: self.shard.index.view()?, segments, is_reserve_held })
     }
