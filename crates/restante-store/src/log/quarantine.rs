@@ -28,7 +28,8 @@ pub(crate) fn is_empty(disk: &dyn Disk) -> Result<bool, StoreError> {
     }
 }
 
-/// Keeps a copy of a stretch of a segment. One that is there already stays.
+/// Keeps a copy of a stretch of a segment. One that is there already stays, if it is whole: it
+/// may have been begun on a full disk.
 pub(crate) fn keep(
     disk: &dyn Disk,
     stretch: &Stretch,
@@ -119,10 +120,10 @@ pub(crate) fn length(disk: &dyn Disk, stretch: &Stretch) -> io::Result<u64> {
 
 fn copy(disk: &dyn Disk, name: &str, file: &dyn DiskFile, stretch: Range<u64>) -> io::Result<()> {
     disk.mkdir(FOLDER)?;
-    let copy = match disk.open(&format!("{FOLDER}/{name}"), Existence::New) {
-        Err(there) if there.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
-        outcome => outcome?,
-    };
+    let copy = disk.open(&format!("{FOLDER}/{name}"), Existence::Either)?;
+    if copy.len()? >= stretch.end.saturating_sub(stretch.start) {
+        return Ok(());
+    }
     let (mut at, mut piece) = (stretch.start, Vec::new());
     while at < stretch.end {
         let length = stretch.end.saturating_sub(at).min(PIECE_OCTETS);

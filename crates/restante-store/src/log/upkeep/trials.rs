@@ -469,6 +469,25 @@ async fn a_long_message_that_is_damaged_is_kept_for_people() {
     assert_eq!(repaired(folder.path()).lost, []);
 }
 
+// The same of a copy that was begun, on a full disk or before a crash, and not ended.
+#[tokio::test]
+async fn half_a_copy_in_quarantine_is_none() {
+    let folder = quick();
+    let store = open(folder.path(), &Settings { shards: 1, ..settings() }).unwrap();
+    fill(&store, 0, 2).await;
+    shut(store, folder.path());
+    let path = folder.path().join("s00/00000001.log");
+    let mut octets = fs::read(&path).unwrap();
+    octets[HEADER_OCTETS + 564] ^= 1;
+    fs::write(&path, &octets).unwrap();
+    fs::create_dir(folder.path().join("quarantine")).unwrap();
+    let kept = folder.path().join(format!("quarantine/s00-00000001-{HEADER_OCTETS}"));
+    fs::write(&kept, &octets[HEADER_OCTETS..HEADER_OCTETS + 100]).unwrap();
+    assert_eq!(repaired(folder.path()).lost.len(), 2);
+    let whole = fs::read(kept.with_extension("seen")).unwrap();
+    assert!(whole.len() > 700 && octets[HEADER_OCTETS..].starts_with(&whole), "{}", whole.len());
+}
+
 // The index is derived: whatever became of it, all is given back.
 #[tokio::test]
 async fn an_index_that_is_made_anew_says_the_same() {
