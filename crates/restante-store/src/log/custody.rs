@@ -12,16 +12,20 @@ use crate::custody::{Aside, Custody, JournalEntry, Note, Noted, Offer, WithheldM
 use crate::error::StoreError;
 use crate::log::deed::{Act, Deed};
 use crate::log::deliver::OnItsWay;
-use crate::log::entry::{Entry, UTF8};
+use crate::log::entry::{Entry, SURROGATE, UTF8};
 use crate::log::mark::{ASIDE, DEATHS, HELD, HIDDEN, Said, Spot, number_of, reason_of};
+use crate::log::meta::message;
 use crate::log::over::{self, Clock};
 use crate::log::queue::Job;
+use crate::log::record::offset;
+use crate::log::scan::Scan;
 use crate::log::shard::Shard;
 use crate::log::snapshot::Began;
 use crate::log::store::LogStore;
+use crate::log::surrogate::StandIn;
 use crate::log::telling::time;
 use crate::pending::Pending;
-use crate::store::{Delivery, Incoming, Provenance, Recipient};
+use crate::store::{Delivery, Incoming, Provenance, Recipient, Surrogate};
 
 impl Custody for LogStore {
     fn withheld(
@@ -216,9 +220,9 @@ impl LogStore {
             let entry = shard.index.entry(maildrop.get(), id, &shard.overlay)?;
             let entry = entry.ok_or_else(absent)?;
             let body = shard.message(&entry, Wait::Yes)?.ok_or(StoreError::Unavailable)?;
-            Ok::<(Entry, _), StoreError>((entry, body))
+            Ok::<(Entry, _, _), StoreError>((entry, body, surrogate(&shard, &entry)?))
         };
-        let (entry, mut body) = self.front.pool.run(look).await??;
+        let (entry, mut body, surrogate) = self.front.pool.run(look).await??;
         let incoming = Incoming {
             recipients: vec![Recipient::new(maildrop, Vec::new())],
             form: Form::Wire,
@@ -227,6 +231,9 @@ impl LogStore {
         };
         let delivery = OnItsWay::new(Arc::clone(&self.front), incoming)?;
         let mut delivery = Box::new(delivery.in_place_of(id));
+        if let Some(surrogate) = surrogate {
+            delivery.surrogate(surrogate)?;
+        }
         let mut piece = Vec::new();
         while body.read(&mut piece, PIECE_OCTETS).await? != Progress::Ended {
             delivery.write(&piece)?;
@@ -245,6 +252,22 @@ const PIECE_OCTETS: usize = 64 << 10;
 
 fn absent() -> StoreError {
     StoreError::Absent { detail: "it was destroyed, or never there".into() }
+}
+
+/// The stand-in for a message's header, if it has one.
+fn surrogate(shard: &Shard, entry: &Entry) -> Result<Option<Surrogate>, StoreError> {
+    if entry.flags & SURROGATE == 0 {
+        return Ok(None);
+    }
+    let file = shard.segments.file(entry.segment)?;
+    let scan = Scan { file: &*file, number: entry.segment, seed: shard.seed(), end: u64::MAX };
+    let fault = |fault| StoreError::disk("read a message", fault);
+    let Some(record) = scan.record(offset(entry.place)).map_err(fault)? else { return Ok(None) };
+    let message = message(&record.head, &record.meta);
+    Ok(message.and_then(|message| {
+        let row = message.rows.get(usize::try_from(entry.recipient).ok()?)?;
+        Some(StandIn::find(message.extensions, entry.recipient, row.prefix)?.alone())
+    }))
 }
 
 fn withheld(shard: &Shard, maildrop: u64) -> Result<Vec<WithheldMessage>, StoreError> {
@@ -280,4 +303,42 @@ fn withheld(shard: &Shard, maildrop: u64) -> Result<Vec<WithheldMessage>, StoreE
         }
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::trial::{open, read, small};
+    use crate::maildir::scratch::quick;
+    use crate::store::Store;
+    use crate::view::View;
+    use mail_wire::MessageNumber;
+
+    // custody.rs, Offer::AsNew: every client fetches it; also one that may not see raw UTF-8
+    #[tokio::test]
+    async fn a_message_that_is_offered_as_new_keeps_its_stand_in() {
+        let (folder, ours) = (quick(), MaildropId::new(1));
+        let store = open(folder.path(), &small()).unwrap();
+        let incoming = Incoming {
+            recipients: vec![Recipient::new(ours, "X: \u{e9}\r\n".into())],
+            form: Form::Text,
+            utf8: true,
+            provenance: Provenance::default(),
+        };
+        let mut delivery = store.deliver(incoming).await.unwrap();
+        delivery.write("A: \u{e9}\r\n\r\n.body\r\n".as_bytes()).unwrap();
+        let header = b"A: =?utf-8?Q?=C3=A9?=\r\n.B: c\r\n\r\n".to_vec();
+        let prefixes = vec![b"X: ?\r\n".to_vec()];
+        delivery.surrogate(Surrogate { header, prefixes }).unwrap();
+        let id = delivery.commit().await.pop().unwrap().unwrap().id;
+        let first = MessageNumber::from_index(0).unwrap();
+        let seen = async |utf8| {
+            let session = store.open(ours, View { utf8, ..View::default() }).await.unwrap();
+            (read(&*session, first).await.unwrap(), session.listing().get(first).unwrap().utf8)
+        };
+        let before = (seen(true).await, seen(false).await);
+        assert_ne!(before.0, before.1);
+        store.restore(ours, vec![id], Offer::AsNew).await.unwrap();
+        assert_eq!((seen(true).await, seen(false).await), before);
+    }
 }

@@ -1,6 +1,6 @@
 //! The stand-in for a header with raw UTF-8, as extension fields of a message's record and back.
 
-use mail_wire::dot::Stuffer;
+use mail_wire::dot::{Stuffer, Unstuffer};
 
 use crate::log::extensions::{ALL, Extensions, SURROGATE_HEADER, SURROGATE_PREFIX, push};
 use crate::log::fields::Fields;
@@ -31,6 +31,13 @@ impl<'a> StandIn<'a> {
         let own = u16::try_from(recipient).ok();
         let own = own.and_then(|recipient| extensions.find(SURROGATE_PREFIX, recipient));
         Some(Self { prefix: own.unwrap_or(prefix), header: fields.0, replaced })
+    }
+
+    /// The same as it comes with a delivery to one recipient whose prefix is in the body.
+    pub(crate) fn alone(&self) -> Surrogate {
+        let mut header = self.prefix.to_vec();
+        Unstuffer::default().unstuff(&mut { self.header }, &mut header);
+        Surrogate { header, prefixes: vec![Vec::new()] }
     }
 
     /// How many octets the message has with it, as LIST counts them.
