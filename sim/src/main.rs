@@ -20,6 +20,7 @@
     )
 )]
 
+mod bugs;
 mod chance;
 mod content;
 mod disk;
@@ -76,6 +77,16 @@ fn run(options: &Options) -> ExitCode {
         time: options.time,
         effort: QUICK,
     };
+    if let Some(hunt) = options.hunt {
+        return match bugs::chosen(options.bug.as_deref()) {
+            Ok(chosen) if bugs::hunt(&chosen, hunt, bounds) => ExitCode::SUCCESS,
+            Ok(_) => ExitCode::FAILURE,
+            Err(problem) => {
+                eprintln!("{problem}");
+                ExitCode::from(2)
+            }
+        };
+    }
     let searched = search(bounds);
     println!(
         "{} crash points, before {} calls of {} lives, in {:.1} s",

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::bugs::Hunt;
+
 /// What the command was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Options {
@@ -11,6 +13,10 @@ pub(crate) struct Options {
     pub(crate) first: u64,
     pub(crate) points: u64,
     pub(crate) time: Duration,
+    /// Bugs are looked for, not in the engine as it is.
+    pub(crate) hunt: Option<Hunt>,
+    /// Only this one.
+    pub(crate) bug: Option<String>,
 }
 
 /// What `--help` says.
@@ -21,14 +27,24 @@ The log store on a simulated disk: lives drawn from seeds, and every crash point
                    searches from this seed on (1) until so many crash points
                    were judged (200000), so many seconds at most (300)
   sim --seed N     one life, examined more closely; a failure is shrunk
+  sim --bugs [NAME] [--points N] [--seconds S] [--first N]
+                   searches with each bug switched on in the engine, or with this
+                   one, until it is caught (100000 points each at most)
+  sim --caught     each bug on the seed that is known to catch it
 ";
 
 impl Options {
     /// Reads them; `None` is a wish for help.
     pub(crate) fn read(arguments: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
-        let mut options =
-            Self { seed: None, first: 1, points: 200_000, time: Duration::from_mins(5) };
-        let mut rest = arguments;
+        let mut options = Self {
+            seed: None,
+            first: 1,
+            points: 200_000,
+            time: Duration::from_mins(5),
+            hunt: None,
+            bug: None,
+        };
+        let mut rest = arguments.peekable();
         while let Some(argument) = rest.next() {
             let mut number = || {
                 let text = rest.next().unwrap_or_default();
@@ -39,6 +55,12 @@ impl Options {
                 "--first" => options.first = number()?,
                 "--points" => options.points = number()?,
                 "--seconds" => options.time = Duration::from_secs(number()?),
+                "--bugs" => {
+                    options.hunt = Some(Hunt::Search);
+                    options.points = 100_000;
+                    options.bug = rest.next_if(|name| !name.starts_with('-'));
+                }
+                "--caught" => options.hunt = Some(Hunt::Known),
                 "--help" | "-h" => return Ok(None),
                 other => return Err(format!("sim does not know {other:?}; --help lists all")),
             }

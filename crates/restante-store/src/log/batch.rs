@@ -65,6 +65,11 @@ impl Batch {
         self.start.saturating_add(self.octets.len() as u64)
     }
 
+    /// Whether it is what compaction copies.
+    pub(crate) fn is_copied(&self) -> bool {
+        self.records.iter().any(|(head, _)| head.kind == Kind::Move.number())
+    }
+
     /// The records, with their metas.
     pub(crate) fn records(&self) -> impl Iterator<Item = (&Head, &[u8])> {
         self.records

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use crate::error::StoreError;
 use crate::log::actor::Actor;
 use crate::log::apply::apply;
+use crate::log::bugs::{self, Bug};
 use crate::log::disk::read_exact_at;
 use crate::log::event::{self, ACCEPTED, AcceptedOnce, DESTROYED, Event};
 use crate::log::extensions::Extensions;
@@ -200,10 +201,18 @@ impl Keeping<'_> {
 
     /// What is named for segments that are gone by now is only told; the rest stands on.
     fn keep_destroyed(&mut self, head: &Head, mut destroyed: Destroyed) -> Result<(), StoreError> {
+        if bugs::is_on(Bug::DestroyNotCarried) {
+            return Ok(());
+        }
         let mut ids: Vec<u64> = destroyed.copies.iter().map(|(id, _)| *id).collect();
         let there = self.shard.segments.all();
         let number = self.scan.number;
         destroyed.copies.retain(|(_, segment)| *segment != number && there.contains_key(segment));
+        if bugs::is_on(Bug::DestroyNameDropped)
+            && let Some(last) = destroyed.copies.iter().map(|(_, segment)| *segment).max()
+        {
+            destroyed.copies.retain(|(_, segment)| *segment != last);
+        }
         let mut needed: Vec<u64> = destroyed.copies.iter().map(|(id, _)| *id).collect();
         needed.sort_unstable();
         ids.sort_unstable();
@@ -232,6 +241,7 @@ impl Keeping<'_> {
         Ok(match entry {
             Some(entry) if entry.segment == head.segment && entry.place == head.place => Fate::Here,
             Some(_) => Fate::Elsewhere,
+            None if bugs::is_on(Bug::DestroyedCopied) => Fate::Here,
             None => Fate::Gone,
         })
     }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::StoreError;
+use crate::log::bugs::{self, Bug};
 use crate::log::disk::Disk;
 use crate::log::format::Format;
 use crate::log::identity::Ids;
@@ -54,6 +55,9 @@ impl IdSource {
         let taken: Option<Vec<u64>> = (0..count).map(|_| ids.next()).collect();
         // A delivery to more than 16 million maildrops.
         let taken = taken.ok_or(StoreError::TooLarge { octets_max: 1 << 24 })?;
+        if bugs::is_on(Bug::CounterStepsBack) {
+            ids.step_back();
+        }
         Ok((taken, ids.epoch()))
     }
 }

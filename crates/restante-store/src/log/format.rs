@@ -5,6 +5,7 @@ use std::time::UNIX_EPOCH;
 
 use crate::disk::Existence;
 use crate::error::StoreError;
+use crate::log::bugs::{self, Bug};
 use crate::log::disk::{Disk, read_exact_at};
 use crate::log::identity::{Tag, Tags};
 
@@ -71,6 +72,7 @@ impl Format {
         let next = self.epoch.max(floor).checked_add(1).ok_or_else(|| StoreError::Damaged {
             detail: "FORMAT: there is no epoch behind the last".into(),
         })?;
+        let next = if bugs::is_on(Bug::EpochFromClock) { 0 } else { next };
         let taken = Self { epoch: next.max(u32::try_from(now).unwrap_or(next)), ..self.clone() };
         taken.save(disk).map_err(|fault| StoreError::disk("write FORMAT", fault))?;
         let epoch = taken.epoch;
@@ -104,11 +106,16 @@ impl Format {
     }
 
     fn save(&self, disk: &dyn Disk) -> io::Result<()> {
-        let file = disk.open(NEW, Existence::Either)?;
+        let is_in_place = bugs::is_on(Bug::FormatInPlace);
+        let file = disk.open(if is_in_place { NAME } else { NEW }, Existence::Either)?;
         file.set_len(0)?;
         file.write_at(self.render().as_bytes(), 0)?;
-        file.sync()?;
-        disk.rename(NEW, NAME)?;
+        if !bugs::is_on(Bug::FormatNotSynced) {
+            file.sync()?;
+        }
+        if !is_in_place {
+            disk.rename(NEW, NAME)?;
+        }
         disk.sync_dir(".")
     }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use tokio::sync::oneshot::Sender;
 
 use crate::error::StoreError;
+use crate::log::bugs::{self, Bug};
 use crate::log::compact::Compaction;
 use crate::log::compacted::Compacted;
 use crate::log::shard::Shard;
@@ -51,6 +52,7 @@ pub(crate) enum Step {
 impl GiveBack {
     /// Messages were copied from these segments before.
     pub(crate) fn new(sources: BTreeSet<u32>) -> Self {
+        let sources = if bugs::is_on(Bug::SourceForgotten) { BTreeSet::new() } else { sources };
         Self { sources, is_news: true, ..Self::default() }
     }
 

@@ -104,6 +104,11 @@ impl Ids {
             .is_some_and(|end| end <= COUNTER_END)
     }
 
+    /// The last id is the next one again.
+    pub(crate) const fn step_back(&mut self) {
+        self.counter = self.counter.saturating_sub(1);
+    }
+
     /// The next id; `None` when the epoch is used up.
     pub(crate) fn next(&mut self) -> Option<u64> {
         if self.counter >= COUNTER_END {

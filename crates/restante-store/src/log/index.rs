@@ -9,6 +9,7 @@ use redb::{Builder, Database, ReadTransaction, ReadableDatabase, ReadableTable};
 use crate::disk::Existence;
 use crate::error::StoreError;
 use crate::log::backend::Backend;
+use crate::log::bugs::{self, Bug};
 use crate::log::disk::Disk;
 use crate::log::entry::Entry;
 use crate::log::fill::Fill;
@@ -317,6 +318,8 @@ impl Index {
             let folded = fold::fold(&transaction, changes, gone).map_err(failed)?;
             {
                 let mut meta = transaction.open_table(META).map_err(failed)?;
+                let ahead = if bugs::is_on(Bug::CheckpointAhead) { 64 } else { 0 };
+                let upto = Position { offset: upto.offset.saturating_add(ahead), ..upto };
                 let position =
                     [u64::from(upto.segment).to_le_bytes(), upto.offset.to_le_bytes()].concat();
                 meta.insert("version", VERSION).map_err(failed)?;

@@ -18,6 +18,7 @@ mod apply;
 mod audit;
 mod backend;
 mod batch;
+mod bugs;
 mod chunks;
 mod compact;
 mod compacted;

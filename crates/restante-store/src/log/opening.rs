@@ -8,6 +8,7 @@ use std::sync::{Arc, RwLock};
 use crate::arrivals::Arrivals;
 use crate::damage::Damage;
 use crate::error::StoreError;
+use crate::log::bugs::{self, Bug};
 use crate::log::disk::{Disk, Lock};
 use crate::log::epochs::{Epochs, IdSource};
 use crate::log::format::Format;
@@ -60,7 +61,7 @@ pub(crate) fn open(
     disk.sync_dir(".").map_err(|fault| StoreError::disk("sync the store's folder", fault))?;
     // FORMAT may be older than the logs, if somebody put an old one back.
     let seen = grounds.iter().map(|(_, recovered)| recovered.epoch).max().unwrap_or_default();
-    if seen >= epoch {
+    if seen >= epoch && !bugs::is_on(Bug::EpochFromClock) {
         epoch = epochs.take(seen)?;
     }
     let mut all = Vec::new();
@@ -200,6 +201,7 @@ fn sweep(ground: &Ground, recovered: &Recovered) -> Result<(), StoreError> {
     }
     let mut known: HashSet<String> = HashSet::new();
     let logged = recovered.overlay.bigs().map(|(_, file_id)| file_id);
+    let logged = logged.filter(|_| !bugs::is_on(Bug::LoggedBigSwept));
     for file_id in recovered.index.big_files()?.into_iter().chain(logged) {
         known.insert(big_path(&ground.folder, file_id));
     }

@@ -8,6 +8,7 @@ use crate::damage::Damage;
 use crate::disk::Existence;
 use crate::error::StoreError;
 use crate::log::apply::{Applied, apply};
+use crate::log::bugs::{self, Bug};
 use crate::log::disk::{Disk, DiskFile, read_exact_at};
 use crate::log::header::{HEADER_OCTETS, Header, VERSION, number};
 use crate::log::index::Index;
@@ -185,7 +186,7 @@ impl<'a> Recovery<'a> {
             })?;
             if let Some(segment) = self.found.get_mut(&number) {
                 segment.end = end;
-                if segment.is_last {
+                if segment.is_last && !bugs::is_on(Bug::TailNotSyncedAtStart) {
                     // A process that was killed may have written it and not synced it. What is
                     // seen from now on, and goes into the index, must not be gone after a power
                     // cut.
@@ -206,7 +207,8 @@ impl<'a> Recovery<'a> {
             let record = scan.record(at)?;
             if let Some(record) = record {
                 // A body is looked at only where it may have been torn; else when it is read.
-                if !is_last || scan.body_is_right(&record)? || is_damage(&scan, at)? {
+                let is_unseen = !is_last || bugs::is_on(Bug::TornBodyTaken);
+                if is_unseen || scan.body_is_right(&record)? || is_damage(&scan, at)? {
                     at = record.end();
                     if group.push(record) {
                         self.apply_all(&*file, &mut group)?;
@@ -215,7 +217,8 @@ impl<'a> Recovery<'a> {
                 }
                 return Ok(cut(&*file, group.start(at)));
             }
-            let wanted = |record: &Record| !is_last || record.batch() > at;
+            let is_resumed = !is_last || bugs::is_on(Bug::TornBatchResumed);
+            let wanted = |record: &Record| is_resumed || record.batch() > at;
             match scan.find(at, wanted)? {
                 Some(_) => {
                     // From here on every right record counts, whatever its batch.
@@ -273,7 +276,8 @@ impl<'a> Recovery<'a> {
     ) -> Result<(), StoreError> {
         let stretch = Stretch { shard: self.ground.shard, segment: number, from };
         // What a repair has dealt with is no news.
-        if !self.ground.seen.contains(&stretch) {
+        let is_hushed = bugs::is_on(Bug::GapPassedOver);
+        if !is_hushed && !self.ground.seen.contains(&stretch) {
             quarantine::keep(&*self.ground.disk, &stretch, file, to)?;
             self.damage.push(Damage { path: self.path(number), from, to, what });
         }
@@ -328,6 +332,9 @@ fn is_damage(scan: &Scan<'_>, at: u64) -> io::Result<bool> {
 /// Cuts a torn tail off, and answers with the new end. What is left of the segment is what was acknowledged; the next
 /// segment's header says so too, and so it does not matter if this fails.
 fn cut(file: &dyn DiskFile, end: u64) -> u64 {
+    if bugs::is_on(Bug::TornTailKept) {
+        return file.len().unwrap_or(end);
+    }
     let _ = file.set_len(end).and_then(|()| file.sync());
     end
 }

@@ -4,6 +4,7 @@ use std::io;
 
 use memchr::memmem;
 
+use crate::log::bugs::{self, Bug};
 use crate::log::disk::{DiskFile, read_exact_at};
 use crate::log::header::HEADER_OCTETS;
 use crate::log::record::{ALIGNMENT, HEAD_OCTETS, Head, MAGIC, offset, place};
@@ -63,7 +64,7 @@ impl Scan<'_> {
         }
         let mut meta = vec![0; usize::try_from(head.meta_length).unwrap_or(0)];
         read_exact_at(self.file, &mut meta, behind_head)?;
-        let right = crc32c::crc32c(&meta) == head.meta_crc;
+        let right = crc32c::crc32c(&meta) == head.meta_crc || bugs::is_on(Bug::MetaNotChecked);
         Ok(right.then_some(Record { at, head, meta }))
     }
 

@@ -12,6 +12,7 @@ use mail_wire::MaildropId;
 pub use crate::disk::Existence;
 use crate::error::StoreError;
 use crate::log::audit::audit;
+pub use crate::log::bugs::{Bug, switch};
 pub use crate::log::disk::{Disk, DiskFile, Lock};
 use crate::log::settings::Settings;
 use crate::log::store::LogStore;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::disk::Existence;
 use crate::error::StoreError;
 use crate::log::batch::Batch;
+use crate::log::bugs::{self, Bug};
 use crate::log::disk::DiskFile;
 use crate::log::header::{HEADER_OCTETS, Header, VERSION};
 use crate::log::position::Position;
@@ -82,12 +83,15 @@ impl Tail {
             .write_at(batch.octets(), current.end)
             // A sync that failed once may succeed the next time and have lost everything:
             // it is never tried again.
-            .and_then(|()| current.file.sync());
+            .and_then(|()| current.sync(batch));
         match outcome {
             Ok(()) => {
                 current.end = batch.end();
                 self.shard.segments.ends(current.number, current.end);
                 Ok(())
+            }
+            Err(fault) if bugs::is_on(Bug::SegmentNotAbandoned) => {
+                Err(StoreError::disk("write to the log", fault))
             }
             Err(fault) => {
                 self.previous = self.position();
@@ -121,8 +125,26 @@ impl Tail {
         self.current = None;
     }
 
+    /// What was written is synced, for what that is worth by now.
+    pub(crate) fn sync_late(&self) {
+        if let Some(current) = &self.current {
+            let _ = current.file.sync();
+        }
+    }
+
+    /// The segment of an earlier start is written on.
+    fn write_on(&mut self) -> io::Result<()> {
+        let Position { segment: number, offset: end } = self.previous;
+        let file = self.shard.disk.open(&self.shard.segments.path(number), Existence::Old)?;
+        self.current = Some(Current { file, number, end, allocated: 0 });
+        Ok(())
+    }
+
     /// Makes the next segment, durable with its name.
     fn begin_segment(&mut self) -> io::Result<()> {
+        if bugs::is_on(Bug::OldSegmentWritten) && self.previous.segment > 0 {
+            return self.write_on();
+        }
         let (shard, number) = (&self.shard, self.next);
         // Whatever becomes of it: no number is used twice.
         self.next = number.checked_add(1).ok_or(io::ErrorKind::StorageFull)?;
@@ -133,7 +155,7 @@ impl Tail {
             number,
             store: shard.store,
             epoch: self.epoch,
-            previous: self.previous.segment,
+            previous: if bugs::is_on(Bug::PreviousEndNotSaid) { 0 } else { self.previous.segment },
             previous_end: self.previous.offset,
             time: shard.time(),
         };
@@ -143,7 +165,10 @@ impl Tail {
             .allocate(0, shard.settings.ahead_octets)
             .and_then(|()| current.file.write_at(&header.encode(), 0))
             .and_then(|()| current.file.sync())
-            .and_then(|()| shard.disk.sync_dir(&shard.folder));
+            .and_then(|()| {
+                let is_skipped = bugs::is_on(Bug::SegmentNameNotSynced);
+                if is_skipped { Ok(()) } else { shard.disk.sync_dir(&shard.folder) }
+            });
         if let Err(fault) = made {
             // It holds nothing. If it cannot be removed, it is an empty segment.
             let _ = shard.disk.unlink(&path);
@@ -155,7 +180,23 @@ impl Tail {
     }
 }
 
+/// Whether a batch is not synced when it is written.
+fn is_unsynced(batch: &Batch) -> bool {
+    bugs::is_on(Bug::LogNotSynced)
+        || bugs::is_on(Bug::AnsweredBeforeSync)
+        || bugs::is_on(Bug::CopiesNotSynced) && batch.is_copied()
+}
+
 impl Current {
+    /// What was written is durable. A sync that failed once is never tried again.
+    fn sync(&self, batch: &Batch) -> io::Result<()> {
+        let outcome = if is_unsynced(batch) { Ok(()) } else { self.file.sync() };
+        match outcome {
+            Err(_) if bugs::is_on(Bug::SyncRetried) => self.file.sync(),
+            outcome => outcome,
+        }
+    }
+
     /// Makes room for so many more octets, and for some ahead if the disk has that.
     fn allocate(&mut self, octets: u64, ahead: u64) -> io::Result<()> {
         let end = self.end.saturating_add(octets);

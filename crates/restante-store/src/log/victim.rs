@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::StoreError;
+use crate::log::bugs::{self, Bug};
 use crate::log::disk::read_exact_at;
 use crate::log::fill::Fill;
 use crate::log::header::{HEADER_OCTETS, Header};
@@ -51,7 +52,8 @@ pub(crate) fn victim(
         .segments
         .all()
         .into_iter()
-        .filter(|(number, _)| *number < last && !spared.contains(number))
+        .filter(|(number, _)| *number < last || bugs::is_on(Bug::LastSegmentCompacted))
+        .filter(|(number, _)| !spared.contains(number))
         .map(|(number, end)| {
             let fill = fills.get(&number).copied().unwrap_or_default();
             (fill.hundredths(end, keep_from), number, end)
@@ -77,7 +79,8 @@ pub(crate) fn needed_by(shard: &Shard, number: u32) -> Result<Option<u32>, Store
     let previous = shard.segments.file(header.previous)?;
     // A cut that is not durable is none.
     previous.sync().map_err(fault)?;
-    let is_needed = previous.len().map_err(fault)? > header.previous_end;
+    let is_needed = previous.len().map_err(fault)? > header.previous_end
+        && !bugs::is_on(Bug::NeededHeaderDropped);
     Ok(Some(header.previous).filter(|_| is_needed))
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, RwLockWriteGuard};
 use std::time::Duration;
 
 use mail_wire::MaildropId;
@@ -11,6 +11,8 @@ use crate::custody::Cause;
 use crate::error::StoreError;
 use crate::log::actor::Actor;
 use crate::log::apply::apply;
+use crate::log::batch::Batch;
+use crate::log::bugs::{self, Bug};
 use crate::log::deed::{Act, Deed};
 use crate::log::give_back::{GiveBack, Step};
 use crate::log::holds::Holds;
@@ -116,6 +118,9 @@ impl Writer {
             }
         }
         self.commit(together);
+        if bugs::is_on(Bug::AnsweredBeforeSync) {
+            self.tail.sync_late();
+        }
         self.look_after();
         self.write_notes();
         if self.changes() >= self.changes_max
@@ -162,6 +167,9 @@ impl Writer {
             return;
         }
         let mut outcome = self.write(&mut jobs);
+        if outcome.is_err() && bugs::is_on(Bug::RefusedAnswered) && !jobs.is_empty() {
+            accept(jobs.remove(0));
+        }
         if let Err(fault @ StoreError::Full { .. }) = &outcome
             && self.reserve.release()
         {
@@ -258,20 +266,29 @@ impl Writer {
             }
         }
         let Writing { batch, epoch, .. } = writing;
+        if bugs::is_on(Bug::VisibleBeforeDurable) {
+            drop(self.show(&batch));
+        }
         self.tail.write(&batch)?;
         self.tail.epoch = epoch;
         let octets = batch.octets().len() as u64;
         self.octets = self.octets.saturating_add(octets);
         self.room.delivered(octets);
-        let mut overlay = self.shard.overlay.write().unwrap_or_else(PoisonError::into_inner);
-        for (head, meta) in batch.records() {
-            apply(&mut overlay, head, meta);
-        }
+        let _unseen = self.show(&batch);
         // While nobody can see it.
         for job in jobs.iter() {
             self.count(job);
         }
         Ok(())
+    }
+
+    /// What these records say is visible from now on.
+    fn show(&self, batch: &Batch) -> RwLockWriteGuard<'_, Overlay> {
+        let mut overlay = self.shard.overlay.write().unwrap_or_else(PoisonError::into_inner);
+        for (head, meta) in batch.records() {
+            apply(&mut overlay, head, meta);
+        }
+        overlay
     }
 
     /// What a job did is in the numbers from now on.
@@ -286,6 +303,7 @@ impl Writer {
             Job::Deed(deed, _) => deed.decided.counts(),
             _ => true,
         };
+        let is_other = is_other && !bugs::is_on(Bug::UsageKept);
         if let Some(maildrop) = job.touches().filter(|_| is_other) {
             usages.forget(maildrop);
         }
@@ -339,7 +357,8 @@ impl Writer {
 
     /// Names every segment that holds a copy of what is destroyed.
     fn name_copies(&self, destroyed: &mut Destroyed, moves: u64) -> Result<(), StoreError> {
-        if moves != self.shard.moves.load(Ordering::Acquire) {
+        let has_moved = moves != self.shard.moves.load(Ordering::Acquire);
+        if has_moved && !bugs::is_on(Bug::StaleCopyNamed) {
             let entries = self.shard.entries(destroyed.maildrop)?;
             let now: HashMap<u64, u32> =
                 entries.iter().map(|entry| (entry.id, entry.segment)).collect();
@@ -349,7 +368,8 @@ impl Writer {
         }
         // Which of the messages were copied from there is not known: rather named once too often.
         let ids: Vec<u64> = destroyed.copies.iter().map(|(id, _)| *id).collect();
-        for source in self.room.sources() {
+        let sources = self.room.sources().iter();
+        for source in sources.filter(|_| !bugs::is_on(Bug::SourceNotNamed)) {
             destroyed.copies.extend(ids.iter().map(|id| (*id, *source)));
         }
         destroyed.copies.sort_unstable();
@@ -442,6 +462,9 @@ impl Writer {
         };
         let Ok(folded) = folded else {
             self.changes_max = self.changes().saturating_mul(2).max(1);
+            if bugs::is_on(Bug::OverlayDropped) {
+                *shard.overlay.write().unwrap_or_else(PoisonError::into_inner) = Overlay::default();
+            }
             return;
         };
         self.changes_max = shard.settings.checkpoint_messages;
@@ -466,7 +489,10 @@ impl Writer {
                     let gone = shard.disk.unlink(&shard.segments.path(number));
                     // Until that is durable it counts as there: the file may come back, and
                     // what was destroyed must not.
-                    if gone.and_then(|()| shard.disk.sync_dir(&shard.folder)).is_ok() {
+                    let is_early = bugs::is_on(Bug::GoneBeforeDurable);
+                    let sync =
+                        || if is_early { Ok(()) } else { shard.disk.sync_dir(&shard.folder) };
+                    if gone.and_then(|()| sync()).is_ok() {
                         shard.segments.remove(number);
                         self.room.buried(number);
                         self.gone.push(number);

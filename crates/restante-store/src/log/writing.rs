@@ -3,6 +3,7 @@
 use crate::error::StoreError;
 use crate::log::addition::Addition;
 use crate::log::batch::Batch;
+use crate::log::bugs::{self, Bug};
 use crate::log::deed::Decision;
 use crate::log::epochs::IdSource;
 use crate::log::mark::Mark;
@@ -44,6 +45,14 @@ impl Writing<'_> {
 
     /// Messages are gone.
     pub(crate) fn destroy(&mut self, destroyed: &Destroyed) -> Result<(), StoreError> {
+        if bugs::is_on(Bug::UpdateSplit)
+            && let [first, rest @ ..] = &*destroyed.copies
+            && !rest.is_empty()
+        {
+            let part = |copies: Vec<_>| Destroyed { copies, ..destroyed.clone() };
+            self.destroy(&part(vec![*first]))?;
+            return self.destroy(&part(rest.to_vec()));
+        }
         let meta = destroyed.encode().ok_or_else(too_large)?;
         self.batch.push_plain(Kind::Destroy, &meta).ok_or_else(too_large)
     }
