@@ -252,6 +252,9 @@ fn flipped(
     (at, image): (u64, State),
     seed: u64,
 ) -> Result<(), Broken> {
+    // With an index what is damaged may not be read before it is asked for.
+    let is_lost = Chance::of(seed, &[6]).percent(50);
+    let image = if is_lost { without_indexes(&image) } else { image };
     let disk = SimDisk::new(image, seed);
     let as_disk: Arc<dyn Disk> = Arc::new(disk.clone());
     let Ok(mut stepped) = Stepped::open(&as_disk, settings) else { return Ok(()) };

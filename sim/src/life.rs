@@ -4,7 +4,7 @@ use std::future::Future;
 
 use mail_wire::{Form, MaildropId, MessageNumber};
 use restante_store::log::simulation::Stepped;
-use restante_store::{Incoming, Provenance, Recipient, Store};
+use restante_store::{Incoming, Provenance, Recipient, Store, StoreError};
 
 use crate::chance::Chance;
 use crate::disk::{Moment, SimDisk};
@@ -12,6 +12,7 @@ use crate::examine;
 use crate::failure::Broken;
 use crate::flying::{Answer, Flying};
 use crate::judge;
+use crate::look::at_once;
 use crate::message::{self, Kind};
 use crate::model::Model;
 use crate::persist::Choice;
@@ -259,12 +260,30 @@ impl<'p> Life<'p> {
             Err(fault) => Err(Broken::new(10, format!("{maildrop} cannot be opened: {fault}"))),
             Ok(session) => {
                 let outcome = session.judge(&self.model, now);
+                self.same_usage(&store, &session)?;
                 // One that could not read everything does not know what it would delete.
                 if outcome.is_ok() {
                     self.sessions.push(session);
                 }
                 self.forgive(outcome)
             }
+        }
+    }
+
+    /// What a maildrop is said to hold is what is listed (I11).
+    fn same_usage(&self, store: &dyn Store, session: &Session) -> Result<(), Broken> {
+        let octets: u64 = session.seen.iter().map(|message| message.octets).sum();
+        match at_once(store.usage(MaildropId::new(session.of))) {
+            Some(Ok(usage)) => {
+                if (usage.messages, usage.octets) == (session.seen.len() as u64, octets) {
+                    return Ok(());
+                }
+                let what =
+                    format!("the maildrop {} has {octets} octets, not {usage:?}", session.of);
+                Err(Broken::new(11, what))
+            }
+            _ if self.disk.struck() > 0 => Ok(()),
+            other => Err(Broken::new(11, format!("nobody knows what a maildrop holds: {other:?}"))),
         }
     }
 
@@ -374,6 +393,7 @@ impl<'p> Life<'p> {
     }
 
     fn take(&mut self, flying: &Flying, at: u64, answer: Answer) -> Result<(), Broken> {
+        let is_deletion = matches!(answer, Answer::Committed(..) | Answer::Removed(_));
         let (is_done, fault) = match answer {
             Answer::Delivered(Ok(outcomes)) => return self.delivered(flying, at, &outcomes),
             Answer::Delivered(Err(fault)) => (false, Some(fault)),
@@ -390,14 +410,30 @@ impl<'p> Life<'p> {
         for asked in &flying.asked {
             self.model.answer(*asked, at, is_done, is_done);
         }
+        if let Some(fault) = fault.as_ref().filter(|_| is_deletion) {
+            self.kept_for_deletions(fault)?;
+        }
         self.refused(fault)
+    }
+
+    /// A full disk refuses no deletion while room is kept for it (I12).
+    fn kept_for_deletions(&self, fault: &StoreError) -> Result<(), Broken> {
+        let state = self.disk.state();
+        let is_kept = (0..self.plan.settings.shards).all(|shard| {
+            let reserve = state.find(&format!("s{shard:02x}/reserve"));
+            reserve.and_then(|file| state.file(file)).is_ok_and(|file| file.pages() > 0)
+        });
+        if self.is_full && is_kept && self.disk.struck() == 0 {
+            return Err(Broken::new(12, format!("a deletion was refused: {fault}")));
+        }
+        Ok(())
     }
 
     fn delivered(
         &mut self,
         flying: &Flying,
         at: u64,
-        outcomes: &[Result<restante_store::Stored, restante_store::StoreError>],
+        outcomes: &[Result<restante_store::Stored, StoreError>],
     ) -> Result<(), Broken> {
         let mut fault = None;
         for asked in &flying.asked {

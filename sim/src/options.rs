@@ -58,6 +58,7 @@ impl Options {
                 "--bugs" => {
                     options.hunt = Some(Hunt::Search);
                     options.points = 100_000;
+                    options.time = Duration::from_mins(15);
                     options.bug = rest.next_if(|name| !name.starts_with('-'));
                 }
                 "--caught" => options.hunt = Some(Hunt::Known),

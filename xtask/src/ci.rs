@@ -129,8 +129,13 @@ fn docs(root: &Path) -> Result<(), String> {
 }
 
 fn simulation(root: &Path) -> Result<(), String> {
-    let arguments: Vec<String> = sim::IN_CI.iter().map(|&argument| argument.to_owned()).collect();
-    whole(sim::run(root, &arguments), "the simulator broke a promise")
+    let run = |arguments: &[&str]| {
+        let arguments: Vec<String> = arguments.iter().map(|&one| one.to_owned()).collect();
+        sim::run(root, &arguments)
+    };
+    // A simulator that does not see these would see nothing.
+    whole(run(sim::CAUGHT), "a seeded bug was not caught")?;
+    whole(run(sim::IN_CI), "the simulator broke a promise")
 }
 
 fn doctests(root: &Path) -> Result<(), String> {

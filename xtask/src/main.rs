@@ -52,6 +52,8 @@ The project's own checks.
                            cut the power of ext4 and XFS disks under it, so often (25); root only
   cargo xtask sim [--points N] [--seconds S] [--first N] [--seed N]
                            the log store on a simulated disk, at every crash point
+  cargo xtask sim --bugs [NAME] [--points N]
+                           the same with each seeded bug, or one, until it is caught
   cargo xtask setup        install what the tests need
   cargo xtask help         this text
 

@@ -7,6 +7,9 @@ use crate::run::{Run, cargo};
 /// What `cargo xtask ci` asks of it: enough crash points, within the time that it has.
 pub(crate) const IN_CI: &[&str] = &["--points", "200000", "--seconds", "300"];
 
+/// Each seeded bug on the seed that catches it.
+pub(crate) const CAUGHT: &[&str] = &["--caught"];
+
 /// Runs it with these arguments; it says itself what it does not understand.
 pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<bool, String> {
     Run::new(cargo(), root)
