@@ -54,6 +54,9 @@ use crate::search::{Bounds, search};
 /// Enough for a search: what one life does not show, the next may.
 const QUICK: Effort = Effort { every: 1, random: 2 };
 
+/// Enough for a bug: rather more lives than all points of one, as most of its points are alike.
+const WIDE: Effort = Effort { every: 6, random: 2 };
+
 fn main() -> ExitCode {
     // A panic in redb over a damaged index is caught in the engine; one that is not is told.
     std::panic::set_hook(Box::new(|_| {}));
@@ -75,7 +78,7 @@ fn run(options: &Options) -> ExitCode {
         first: options.seed.unwrap_or(options.first),
         points: if options.seed.is_some() { 1 } else { options.points },
         time: options.time,
-        effort: QUICK,
+        effort: if options.hunt.is_some() { WIDE } else { QUICK },
     };
     if let Some(hunt) = options.hunt {
         return match bugs::chosen(options.bug.as_deref()) {
