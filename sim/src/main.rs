@@ -81,7 +81,7 @@ fn run(options: &Options) -> ExitCode {
         effort: if options.hunt.is_some() { WIDE } else { QUICK },
     };
     if let Some(hunt) = options.hunt {
-        return match bugs::chosen(options.bug.as_deref()) {
+        return match bugs::chosen(options.bug.as_deref(), hunt) {
             Ok(chosen) if bugs::hunt(&chosen, hunt, bounds) => ExitCode::SUCCESS,
             Ok(_) => ExitCode::FAILURE,
             Err(problem) => {
