@@ -10,8 +10,7 @@ use crate::refusal::ManageError;
 use crate::rules::{Rule, Rules, Ruling};
 
 /// Why a rule is refused that the store cannot keep mail by.
-const NO_CUSTODY: &str = "Maildirs remember nothing of messages; `restante store copy` \
-                                     takes the mail to a store that does";
+const NO_CUSTODY: &str = "Maildirs remember nothing of messages: only a site whose `[store] backend` is \"log\" can do that";
 
 /// The rules of an account: the site's, with its own in their places. One that cannot be read
 /// is an error: to go by another could destroy mail.
