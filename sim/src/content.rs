@@ -13,7 +13,7 @@ const PAGE: usize = 4096;
 type Page = [u8; PAGE];
 
 /// The octets of a file. What was never written reads as zeros.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Content {
     pages: Vec<Option<Arc<Page>>>,
     length: u64,

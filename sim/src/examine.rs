@@ -146,7 +146,7 @@ fn same(looked: &Looked, again: &Looked, when: &str) -> Result<(), Broken> {
 
 /// The store goes on from there: it takes a message under a new id, gives room back, ends, and
 /// still holds what it held.
-fn goes_on(
+pub(crate) fn goes_on(
     model: &Model,
     settings: &Settings,
     mut opened: Opened,

@@ -19,6 +19,7 @@ use crate::persist::Choice;
 use crate::plan::{Act, MAILDROPS, Plan};
 use crate::session::{Fallen, Session};
 use crate::state::State;
+use crate::through::{Through, Watching};
 
 /// How thoroughly a life is examined.
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +63,7 @@ pub(crate) struct Ended {
 /// Lives a plan to its end.
 pub(crate) fn live(plan: &Plan, effort: Effort) -> Result<Lived, Box<Ended>> {
     let ended = |broken, act, call, lived| Box::new(Ended { broken, act, call, lived });
-    let mut life = match Life::begin(plan, effort) {
+    let mut life = match Life::begin(plan, effort, None) {
         Ok(life) => life,
         Err(broken) => return Err(ended(broken, 0, String::new(), Lived::default())),
     };
@@ -74,6 +75,27 @@ pub(crate) fn live(plan: &Plan, effort: Effort) -> Result<Lived, Box<Ended>> {
     let last = plan.acts.len();
     life.finish().map_err(|broken| ended(broken, last, life.call.clone(), life.lived))?;
     Ok(life.lived)
+}
+
+/// Lives a plan to its end, and tells of every crash point from this act on, and of the end.
+pub(crate) fn live_through(
+    plan: &Plan,
+    from: u64,
+    watching: &mut Watching<'_>,
+) -> Result<(), Box<Ended>> {
+    let ended = |broken, act, call| Box::new(Ended { broken, act, call, lived: Lived::default() });
+    let nobody = Effort { every: 0, random: 0 };
+    let begun = Life::begin(plan, nobody, Some(Through { watching, from }));
+    let mut life = begun.map_err(|broken| ended(broken, 0, String::new()))?;
+    for (place, (number, act)) in plan.acts.iter().enumerate() {
+        let outcome = life.act(*number, act);
+        outcome.map_err(|broken| ended(broken, place, life.call.clone()))?;
+    }
+    let last = plan.acts.len();
+    let outcome = life.tell(&[life.now("the end")]);
+    outcome.map_err(|broken| ended(broken, last, life.call.clone()))?;
+    life.through = None;
+    life.finish().map_err(|broken| ended(broken, last, life.call.clone()))
 }
 
 struct Life<'p> {
@@ -90,6 +112,9 @@ struct Life<'p> {
     call: String,
     lived: Lived,
     is_full: bool,
+    through: Option<Through<'p>>,
+    /// The number of the act that is done.
+    number: u64,
 }
 
 /// The numbers of what ends every life begin here.
@@ -99,9 +124,9 @@ const LAST: u64 = 1 << 40;
 const EVERY_INDEX_CALL: u64 = 3;
 
 impl<'p> Life<'p> {
-    fn begin(plan: &'p Plan, effort: Effort) -> Result<Self, Broken> {
+    fn begin(plan: &'p Plan, effort: Effort, through: Option<Through<'p>>) -> Result<Self, Broken> {
         let disk = SimDisk::new(State::empty(), plan.seed);
-        disk.keep_moments(EVERY_INDEX_CALL);
+        disk.keep_moments(if through.is_some() { 1 } else { EVERY_INDEX_CALL });
         let mut life = Self {
             plan,
             effort,
@@ -115,6 +140,8 @@ impl<'p> Life<'p> {
             call: String::new(),
             lived: Lived::default(),
             is_full: false,
+            through,
+            number: 0,
         };
         life.open()?;
         life.examine(u64::MAX)?;
@@ -123,6 +150,7 @@ impl<'p> Life<'p> {
 
     fn act(&mut self, number: u64, act: &Act) -> Result<(), Broken> {
         let mut chance = Chance::of(self.plan.seed, &[3, number]);
+        self.number = number;
         match act {
             Act::Deliver { to, kind, wire } => self.deliver(to, *kind, *wire)?,
             Act::Open { maildrop } => self.open_session(*maildrop)?,
@@ -489,7 +517,7 @@ impl<'p> Life<'p> {
 
     /// The process ends in the act before, and another opens what is there.
     fn crash(&mut self, lose_index: bool, chance: &mut Chance) -> Result<(), Broken> {
-        self.recent.push(Moment { calls: self.disk.calls(), call: "", state: self.disk.state() });
+        self.recent.push(self.now(""));
         let moment = self.recent.swap_remove(chance.place(self.recent.len()));
         self.model.cut(moment.calls);
         let choice = match chance.below(5) {
@@ -519,7 +547,7 @@ impl<'p> Life<'p> {
         }
         let disk = SimDisk::new(state, Chance::of(self.plan.seed, &[4, calls]).next());
         disk.count_from(calls.saturating_add(1));
-        disk.keep_moments(EVERY_INDEX_CALL);
+        disk.keep_moments(if self.through.is_some() { 1 } else { EVERY_INDEX_CALL });
         self.disk = disk;
         self.open()?;
         self.examine(u64::MAX - 2)?;
@@ -533,6 +561,11 @@ impl<'p> Life<'p> {
     /// Every crash point since this was done last.
     fn examine(&mut self, number: u64) -> Result<(), Broken> {
         let moments = self.disk.moments();
+        if self.through.is_some() {
+            self.tell(&moments)?;
+            self.recent = moments;
+            return Ok(());
+        }
         for (place, moment) in (0..).zip(&moments) {
             self.lived.moments = self.lived.moments.saturating_add(1);
             let seed = [5, number, place, moment.calls];
@@ -544,6 +577,25 @@ impl<'p> Life<'p> {
         if !moments.is_empty() {
             self.recent = moments;
         }
+        Ok(())
+    }
+
+    /// The disk as it is.
+    fn now(&self, call: &'static str) -> Moment {
+        Moment { calls: self.disk.calls(), call, state: self.disk.state() }
+    }
+
+    /// Crash points are told to who watches.
+    fn tell(&mut self, moments: &[Moment]) -> Result<(), Broken> {
+        let Some(through) = &mut self.through else { return Ok(()) };
+        if self.number < through.from {
+            return Ok(());
+        }
+        for moment in moments {
+            self.call = format!("{} at call {}", moment.call, moment.calls);
+            (through.watching)(&self.model, moment)?;
+        }
+        self.call.clear();
         Ok(())
     }
 

@@ -7,6 +7,10 @@
 //!             │        └──── examine        opens what a crash left
 //!             │                ├── judge ── model      what was asked and answered
 //!             └ shrink         └── disk ─── state ── inode, folder ── persist
+//!
+//!  main ── exhaustive ── operations       all short sequences
+//!             │   └───── life, examine    as above
+//!             └───────── script           says what a power cut keeps, change by change
 //! ```
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -25,6 +29,7 @@ mod chance;
 mod content;
 mod disk;
 mod examine;
+mod exhaustive;
 mod failure;
 mod faults;
 mod flying;
@@ -35,17 +40,21 @@ mod life;
 mod look;
 mod message;
 mod model;
+mod operations;
 mod options;
 mod persist;
 mod plan;
+mod script;
 mod search;
 mod session;
 mod shrink;
 mod state;
+mod through;
 mod watch;
 
 use std::process::ExitCode;
 
+use crate::exhaustive::{Bound, exhaust};
 use crate::life::{Effort, Ended};
 use crate::options::{HELP, Options};
 use crate::plan::Plan;
@@ -74,6 +83,9 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> ExitCode {
+    if let Some(length) = options.exhaustive {
+        return go_through(length);
+    }
     let bounds = Bounds {
         first: options.seed.unwrap_or(options.first),
         points: if options.seed.is_some() { 1 } else { options.points },
@@ -102,6 +114,27 @@ fn run(options: &Options) -> ExitCode {
         None => ExitCode::SUCCESS,
         Some((seed, ended)) => {
             tell(seed, &ended);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Every crash point of every short sequence.
+fn go_through(length: usize) -> ExitCode {
+    let start = std::time::SystemTime::now();
+    let bound = Bound { length, ..exhaustive::WHOLE };
+    let gone = exhaust(bound, |done, of| {
+        let seconds = start.elapsed().unwrap_or_default().as_secs();
+        eprintln!("{done} of {of} sequences, {seconds} s");
+    });
+    let seconds = start.elapsed().unwrap_or_default().as_secs_f64();
+    println!("{} in {seconds:.1} s", gone.counted);
+    match gone.found {
+        None => ExitCode::SUCCESS,
+        Some((sequence, ended)) => {
+            println!("{sequence:?}");
+            println!("  crash: {}", ended.call);
+            println!("  {}", ended.broken);
             ExitCode::FAILURE
         }
     }

@@ -17,6 +17,8 @@ pub(crate) struct Options {
     pub(crate) hunt: Option<Hunt>,
     /// Only this one.
     pub(crate) bug: Option<String>,
+    /// Instead of lives: all sequences of so many operations at most.
+    pub(crate) exhaustive: Option<usize>,
 }
 
 /// What `--help` says.
@@ -31,6 +33,10 @@ The log store on a simulated disk: lives drawn from seeds, and every crash point
                    searches with each bug switched on in the engine, or with this
                    one, until it is caught (100000 points each at most)
   sim --caught     each bug on the seed that is known to catch it
+  sim --exhaustive [--length N]
+                   every crash point of all sequences of so many operations at
+                   most (3) on two maildrops, with every subset of what was not
+                   synced; bounded as the source says (exhaustive.rs)
 ";
 
 impl Options {
@@ -43,6 +49,7 @@ impl Options {
             time: Duration::from_mins(5),
             hunt: None,
             bug: None,
+            exhaustive: None,
         };
         let mut rest = arguments.peekable();
         while let Some(argument) = rest.next() {
@@ -62,6 +69,8 @@ impl Options {
                     options.bug = rest.next_if(|name| !name.starts_with('-'));
                 }
                 "--caught" => options.hunt = Some(Hunt::Known),
+                "--exhaustive" => options.exhaustive = Some(options.exhaustive.unwrap_or(3)),
+                "--length" => options.exhaustive = Some(usize::try_from(number()?).unwrap_or(3)),
                 "--help" | "-h" => return Ok(None),
                 other => return Err(format!("sim does not know {other:?}; --help lists all")),
             }

@@ -1,6 +1,7 @@
 //! What of a change outlives a power cut: everything, nothing, or what chance wants.
 
 use crate::chance::Chance;
+use crate::script::Script;
 
 /// How a crash chooses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub(crate) enum Part {
     Everything,
     /// Each change by itself, so many times in a hundred.
     Some(Chance, u64),
+    /// Each change as it is told.
+    Told(Script),
 }
 
 impl Part {
@@ -46,6 +49,7 @@ impl Part {
             Self::Nothing => false,
             Self::Everything => true,
             Self::Some(chance, hundredths) => chance.percent(*hundredths),
+            Self::Told(script) => script.answer(2) == 1,
         }
     }
 
@@ -61,6 +65,8 @@ impl Part {
                 }
                 kept
             }
+            Self::Told(_) if count == 0 => 0,
+            Self::Told(script) => script.answer(count.saturating_add(1)),
         }
     }
 }

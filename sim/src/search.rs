@@ -57,7 +57,15 @@ pub(crate) fn search(bounds: Bounds) -> Searched {
 
 /// One life; a panic is a broken promise like any other.
 pub(crate) fn live(plan: &Plan, effort: Effort) -> Result<Lived, Box<Ended>> {
-    catch_unwind(AssertUnwindSafe(|| life::live(plan, effort))).unwrap_or_else(|panic| {
+    caught(plan, || life::live(plan, effort))
+}
+
+/// What a life came to; a panic is a broken promise.
+pub(crate) fn caught<T>(
+    plan: &Plan,
+    life: impl FnOnce() -> Result<T, Box<Ended>>,
+) -> Result<T, Box<Ended>> {
+    catch_unwind(AssertUnwindSafe(life)).unwrap_or_else(|panic| {
         let said = panic.downcast_ref::<String>().map(String::as_str);
         let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("nothing");
         let broken = Broken::new(0, format!("a panic: {said}"));

@@ -1,6 +1,8 @@
 //! All that is on the simulated disk at one moment. A copy costs a few pointers.
 
 use std::collections::BTreeMap;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
 use std::io;
 use std::sync::Arc;
 
@@ -8,6 +10,7 @@ use crate::chance::Chance;
 use crate::folder::{Folder, Node};
 use crate::inode::Inode;
 use crate::persist::{Choice, Part};
+use crate::script::Script;
 
 /// The files, the folders, the clock.
 #[derive(Clone, Debug)]
@@ -159,6 +162,33 @@ impl State {
                 flipped
             }
         }
+    }
+
+    /// What is there after a power cut of which this script says what it keeps.
+    pub(crate) fn told(&self, script: &Script) -> Self {
+        self.cut(|| Part::Told(script.clone()))
+    }
+
+    /// A number for all that is seen, names and octets, with the indexes or without: what is
+    /// the same has the same.
+    pub(crate) fn digest(&self, with_indexes: bool) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        for (number, folder) in &self.folders {
+            number.hash(&mut hasher);
+            for (name, node) in &folder.seen {
+                name.hash(&mut hasher);
+                match node {
+                    Node::Folder(folder) => folder.hash(&mut hasher),
+                    Node::File(_) if !with_indexes && name.ends_with(".redb") => {}
+                    Node::File(file) => {
+                        if let Some(file) = self.files.get(file) {
+                            file.seen.hash(&mut hasher);
+                        }
+                    }
+                }
+            }
+        }
+        hasher.finish()
     }
 
     fn cut(&self, mut part: impl FnMut() -> Part) -> Self {
