@@ -5,16 +5,17 @@ use std::sync::Arc;
 use mail_wire::{Form, MaildropId};
 use restante_store::log::Settings;
 use restante_store::log::simulation::{Disk, Stepped};
-use restante_store::{Incoming, Provenance, Recipient, Store};
+use restante_store::{Incoming, Provenance, Recipient, Store, StoreError};
 
 use crate::chance::Chance;
 use crate::disk::SimDisk;
 use crate::failure::Broken;
-use crate::judge::{self, Looked, There};
+use crate::judge::{self, Looked};
 use crate::look::{self, at_once};
-use crate::model::{Model, Sure};
+use crate::model::{Model, Sure, There};
 use crate::persist::Choice;
 use crate::plan::MAILDROPS;
+use crate::session::Session;
 use crate::state::State;
 
 /// A store that was opened on what a crash left.
@@ -56,9 +57,48 @@ pub(crate) fn look(store: &dyn Store) -> Result<Looked, Broken> {
                 return Err(Broken::new(11, what));
             }
         }
-        looked.push((maildrop, seen));
+        let withheld = look::withheld(store, maildrop).map_err(|fault| {
+            Broken::new(10, format!("what {maildrop} withholds cannot be told: {fault}"))
+        })?;
+        looked.push((maildrop, seen, withheld));
     }
     Ok(looked)
+}
+
+/// What a maildrop is said to hold is what is listed for all (I11).
+pub(crate) fn same_usage(
+    store: &dyn Store,
+    session: &Session,
+    has_struck: bool,
+) -> Result<(), Broken> {
+    let octets: u64 = session.seen.iter().map(|message| message.octets).sum();
+    match at_once(store.usage(MaildropId::new(session.of))) {
+        Some(Ok(usage)) => {
+            if (usage.messages, usage.octets) == (session.seen.len() as u64, octets) {
+                return Ok(());
+            }
+            let what = format!("the maildrop {} has {octets} octets, not {usage:?}", session.of);
+            Err(Broken::new(11, what))
+        }
+        _ if has_struck => Ok(()),
+        other => Err(Broken::new(11, format!("nobody knows what a maildrop holds: {other:?}"))),
+    }
+}
+
+/// A full disk refuses no deletion while room is kept for it (I12).
+pub(crate) fn kept_for_deletions(
+    state: &State,
+    shards: u16,
+    fault: &StoreError,
+) -> Result<(), Broken> {
+    let is_kept = (0..shards).all(|shard| {
+        let reserve = state.find(&format!("s{shard:02x}/reserve"));
+        reserve.and_then(|file| state.file(file)).is_ok_and(|file| file.pages() > 0)
+    });
+    if is_kept {
+        return Err(Broken::new(12, format!("a deletion was refused: {fault}")));
+    }
+    Ok(())
 }
 
 /// The disk without its indexes.
@@ -131,7 +171,11 @@ pub(crate) fn rebuilt(
 }
 
 fn same(looked: &Looked, again: &Looked, when: &str) -> Result<(), Broken> {
-    for ((maildrop, before), (_, after)) in looked.iter().zip(again) {
+    for ((maildrop, before, laid), (_, after, laid_after)) in looked.iter().zip(again) {
+        if laid != laid_after {
+            let what = format!("the maildrop {maildrop}, {when}: {laid:?}, then {laid_after:?}");
+            return Err(Broken::new(8, what));
+        }
         if before != after {
             let names = |seen: &[look::Seen]| -> Vec<String> {
                 seen.iter().map(|message| message.uidl.clone()).collect()
@@ -158,7 +202,7 @@ pub(crate) fn goes_on(
     let stored = deliver(&mut opened.stepped, maildrop, &text)?;
     let id = stored.0;
     if model.given.contains_key(&stored.1)
-        || there.iter().any(|(_, uidl, known)| *uidl == stored.1 || *known >= id)
+        || there.iter().any(|known| known.uidl == stored.1 || known.id >= id)
     {
         return Err(Broken::new(4, format!("{} was given out again", stored.1)));
     }
@@ -184,7 +228,7 @@ pub(crate) fn goes_on(
     let mut after = look(again.stepped.store())?;
     again.disk.kill();
     let mut found = false;
-    for (number, seen) in &mut after {
+    for (number, seen, _) in &mut after {
         let before = seen.len();
         seen.retain(|message| message.id != id);
         found |= seen.len() != before && *number == maildrop;
@@ -208,7 +252,7 @@ fn deliver(stepped: &mut Stepped, maildrop: u64, text: &[u8]) -> Result<(u64, St
     let mut work = Box::pin(async move {
         let mut delivery = store.deliver(incoming).await?;
         delivery.write(text)?;
-        Ok::<_, restante_store::StoreError>(delivery.commit().await)
+        Ok::<_, StoreError>(delivery.commit().await)
     });
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     loop {
@@ -278,9 +322,9 @@ fn flipped(
             looked.push((maildrop, listed));
         }
         for (maildrop, seen) in &looked {
-            match judge::one(model, at, *maildrop, seen) {
-                // What was said to be gone may be what is damaged: that is told.
-                Err(broken) if broken.invariant == 2 && is_seen => return Ok(()),
+            match judge::one(model, at, *maildrop, 0, seen) {
+                // What was said to be gone, or withheld, may be what is damaged: that is told.
+                Err(broken) if matches!(broken.invariant, 2 | 13) && is_seen => return Ok(()),
                 outcome => drop(outcome?),
             }
         }
@@ -291,7 +335,7 @@ fn flipped(
             .collect();
         let lost = (0..).zip(&model.copies).filter(|(number, copy)| {
             model.added(copy, at) == Sure::Yes
-                && model.destroyed(copy, at) == Sure::No
+                && model.may_be(copy, at).iter().all(|laid| laid.is_listed(0))
                 && !there.contains(number)
         });
         if lost.count() > unread && !is_seen {

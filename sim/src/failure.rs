@@ -5,7 +5,8 @@ use std::fmt;
 /// A promise of the store that did not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Broken {
-    /// The number of the invariant (design, The store, Invariants).
+    /// The number of the invariant (design, The store, Invariants); 0 and 13 are the
+    /// simulator's own.
     pub(crate) invariant: u8,
     pub(crate) what: String,
 }
@@ -29,6 +30,7 @@ impl Broken {
             10 => "no entry points nowhere",
             11 => "sums are sums",
             12 => "on a full disk, deletions and logins work",
+            13 => "what was laid over a message stays until somebody takes it away",
             _ => "the engine goes on",
         }
     }

@@ -19,6 +19,8 @@ pub(crate) enum Answer {
     Committed(Box<dyn Maildrop>, Result<Removed, StoreError>),
     Removed(Result<(), StoreError>),
     Compacted(Result<Compacted, StoreError>),
+    /// Something of custody.
+    Done(Result<(), StoreError>),
 }
 
 /// Something that is under way.

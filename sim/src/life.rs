@@ -2,17 +2,18 @@
 
 use std::future::Future;
 
-use mail_wire::{Form, MaildropId, MessageNumber};
+use mail_wire::{Form, MaildropId, MessageId, MessageNumber};
 use restante_store::log::simulation::Stepped;
-use restante_store::{Incoming, Provenance, Recipient, Store, StoreError};
+use restante_store::{Incoming, Provenance, Recipient, Store, StoreError, View};
 
 use crate::chance::Chance;
+use crate::custody::{ask, note, view};
 use crate::disk::{Moment, SimDisk};
 use crate::examine;
 use crate::failure::Broken;
 use crate::flying::{Answer, Flying};
 use crate::judge;
-use crate::look::at_once;
+use crate::laid::Effect;
 use crate::message::{self, Kind};
 use crate::model::Model;
 use crate::persist::Choice;
@@ -153,7 +154,17 @@ impl<'p> Life<'p> {
         self.number = number;
         match act {
             Act::Deliver { to, kind, wire } => self.deliver(to, *kind, *wire)?,
-            Act::Open { maildrop } => self.open_session(*maildrop)?,
+            Act::Open { maildrop } => {
+                self.open_session(*maildrop, View::default(), Effect::Destroy)?;
+            }
+            Act::OpenAs { maildrop, device, how } => {
+                let effect = Effect::Delete { by: *device, how: *how };
+                self.open_session(*maildrop, view(*device, *how), effect)?;
+            }
+            Act::Custody { maildrop, effect, which } => {
+                self.custody(*maildrop, *effect, *which)?;
+            }
+            Act::Note { maildrop } => note(&self.store()?, *maildrop, number),
             Act::Close { session } => {
                 if let Some(place) = self.session(*session) {
                     drop(self.sessions.remove(place));
@@ -275,43 +286,28 @@ impl<'p> Life<'p> {
         })
     }
 
-    fn open_session(&mut self, maildrop: u64) -> Result<(), Broken> {
+    fn open_session(&mut self, maildrop: u64, view: View, deletion: Effect) -> Result<(), Broken> {
         if self.sessions.len() >= 8 {
             self.sessions.remove(0);
         }
         let store = self.store()?;
         self.next_session = self.next_session.saturating_add(1);
-        let session = Session::open(&store, maildrop, self.next_session);
+        let session = Session::open(&store, (maildrop, view, deletion), self.next_session);
         let (now, has_struck) = (self.disk.calls(), self.disk.struck() > 0);
         match session {
             Err(_) if has_struck => Ok(()),
             Err(fault) => Err(Broken::new(10, format!("{maildrop} cannot be opened: {fault}"))),
             Ok(session) => {
                 let outcome = session.judge(&self.model, now);
-                self.same_usage(&store, &session)?;
+                if session.credential == 0 {
+                    examine::same_usage(&store, &session, has_struck)?;
+                }
                 // One that could not read everything does not know what it would delete.
                 if outcome.is_ok() {
                     self.sessions.push(session);
                 }
                 self.forgive(outcome)
             }
-        }
-    }
-
-    /// What a maildrop is said to hold is what is listed (I11).
-    fn same_usage(&self, store: &dyn Store, session: &Session) -> Result<(), Broken> {
-        let octets: u64 = session.seen.iter().map(|message| message.octets).sum();
-        match at_once(store.usage(MaildropId::new(session.of))) {
-            Some(Ok(usage)) => {
-                if (usage.messages, usage.octets) == (session.seen.len() as u64, octets) {
-                    return Ok(());
-                }
-                let what =
-                    format!("the maildrop {} has {octets} octets, not {usage:?}", session.of);
-                Err(Broken::new(11, what))
-            }
-            _ if self.disk.struck() > 0 => Ok(()),
-            other => Err(Broken::new(11, format!("nobody knows what a maildrop holds: {other:?}"))),
         }
     }
 
@@ -348,11 +344,14 @@ impl<'p> Life<'p> {
             .collect();
         let Some(mut maildrop) = session.maildrop.take() else { return Ok(()) };
         let copies: Vec<usize> = marked.iter().filter_map(|place| session.copy(*place)).collect();
-        let number = session.number;
+        let (number, deletion) = (session.number, session.deletion);
         let stepped = self.stepped.as_ref();
         let shard = stepped.map_or(0, |stepped| stepped.shard_of(MaildropId::new(session.of)));
-        let asked =
-            if copies.is_empty() { Vec::new() } else { vec![self.model.destroy(copies, shard)] };
+        let asked = if copies.is_empty() {
+            Vec::new()
+        } else {
+            vec![self.model.want(deletion, copies, shard)]
+        };
         let numbers: Vec<MessageNumber> =
             marked.iter().filter_map(|place| MessageNumber::from_index(*place)).collect();
         self.fly(asked, Some(number), async move {
@@ -366,11 +365,35 @@ impl<'p> Life<'p> {
         let stepped = self.stepped.as_ref();
         let shard = stepped.map_or(0, |stepped| stepped.shard_of(MaildropId::new(maildrop)));
         let copies = self.model.held(maildrop, self.disk.calls());
-        let asked =
-            if copies.is_empty() { Vec::new() } else { vec![self.model.destroy(copies, shard)] };
+        let asked = if copies.is_empty() {
+            Vec::new()
+        } else {
+            vec![self.model.want(Effect::Destroy, copies, shard)]
+        };
         self.fly(asked, None, async move {
             Answer::Removed(store.remove(MaildropId::new(maildrop)).await)
         })
+    }
+
+    /// Something is laid over messages, or taken away, or what was held for long enough goes.
+    fn custody(&mut self, maildrop: u64, effect: Effect, which: u64) -> Result<(), Broken> {
+        let store = self.store()?;
+        let of = MaildropId::new(maildrop);
+        let shard = self.stepped.as_ref().map_or(0, |stepped| stepped.shard_of(of));
+        let mut copies = self.model.held(maildrop, self.disk.calls());
+        let id = |copy: &usize| self.model.copies.get(*copy).and_then(|copy| copy.id);
+        if effect != Effect::Expire {
+            copies.retain(|copy| id(copy).is_some() && which >> (copy & 63) & 1 == 1);
+            if effect == Effect::SetAside {
+                copies.truncate(1);
+            }
+        }
+        let ids: Vec<MessageId> = copies.iter().filter_map(id).map(MessageId::new).collect();
+        if copies.is_empty() {
+            return Ok(());
+        }
+        let asked = self.model.want(effect, copies, shard);
+        self.fly(vec![asked], None, ask(store, of, effect, ids))
     }
 
     /// Begins something, as far as it can go without a writer.
@@ -422,11 +445,13 @@ impl<'p> Life<'p> {
 
     fn take(&mut self, flying: &Flying, at: u64, answer: Answer) -> Result<(), Broken> {
         let is_deletion = matches!(answer, Answer::Committed(..) | Answer::Removed(_));
+        let mut is_written = true;
         let (is_done, fault) = match answer {
             Answer::Delivered(Ok(outcomes)) => return self.delivered(flying, at, &outcomes),
             Answer::Delivered(Err(fault)) => (false, Some(fault)),
             Answer::Committed(maildrop, outcome) => {
                 let of = self.sessions.iter_mut().find(|one| Some(one.number) == flying.session);
+                is_written = of.as_ref().is_some_and(|one| one.deletion == Effect::Destroy);
                 if let Some(session) = of {
                     session.maildrop = Some(maildrop);
                 }
@@ -434,27 +459,21 @@ impl<'p> Life<'p> {
             }
             Answer::Removed(outcome) => (outcome.is_ok(), outcome.err()),
             Answer::Compacted(outcome) => (outcome.is_ok(), outcome.err()),
+            Answer::Done(outcome) => {
+                is_written = false;
+                (outcome.is_ok(), outcome.err())
+            }
         };
+        // What was laid over them already is not written down again.
+        let is_logged = is_done && is_written;
         for asked in &flying.asked {
-            self.model.answer(*asked, at, is_done, is_done);
+            self.model.answer(*asked, at, is_done, is_logged);
         }
-        if let Some(fault) = fault.as_ref().filter(|_| is_deletion) {
-            self.kept_for_deletions(fault)?;
+        let is_told = is_deletion && self.is_full && self.disk.struck() == 0;
+        if let Some(fault) = fault.as_ref().filter(|_| is_told) {
+            examine::kept_for_deletions(&self.disk.state(), self.plan.settings.shards, fault)?;
         }
         self.refused(fault)
-    }
-
-    /// A full disk refuses no deletion while room is kept for it (I12).
-    fn kept_for_deletions(&self, fault: &StoreError) -> Result<(), Broken> {
-        let state = self.disk.state();
-        let is_kept = (0..self.plan.settings.shards).all(|shard| {
-            let reserve = state.find(&format!("s{shard:02x}/reserve"));
-            reserve.and_then(|file| state.file(file)).is_ok_and(|file| file.pages() > 0)
-        });
-        if self.is_full && is_kept && self.disk.struck() == 0 {
-            return Err(Broken::new(12, format!("a deletion was refused: {fault}")));
-        }
-        Ok(())
     }
 
     fn delivered(
@@ -555,6 +574,9 @@ impl<'p> Life<'p> {
         let looked = examine::look(&store)?;
         let there = judge::whole(&self.model, self.disk.calls(), &looked)?;
         self.model.settle(&there);
+        // What was seen now may not have been durable before the start had made it so: a crash
+        // while it was opened was judged above, by what was known then.
+        self.recent.clear();
         Ok(())
     }
 

@@ -5,8 +5,10 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use mail_wire::{Form, MaildropId, MessageNumber};
+use restante_store::custody::WithheldMessage;
 use restante_store::{Body, Maildrop, Progress, Store, StoreError, View};
 
+use crate::laid::Laid;
 use crate::message::unstuffed;
 
 /// One message as it is seen.
@@ -20,6 +22,15 @@ pub(crate) struct Seen {
     pub(crate) text: Result<Vec<u8>, String>,
 }
 
+/// One message that is not listed for all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Withheld {
+    pub(crate) id: u64,
+    pub(crate) uidl: String,
+    pub(crate) octets: u64,
+    pub(crate) laid: Laid,
+}
+
 /// The answer of something that never has to wait here.
 pub(crate) fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
@@ -28,15 +39,19 @@ pub(crate) fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
     }
 }
 
-/// Opens a maildrop.
-pub(crate) fn open(store: &dyn Store, maildrop: u64) -> Result<Box<dyn Maildrop>, StoreError> {
-    let opening = store.open(MaildropId::new(maildrop), View::default());
+/// Opens a maildrop in this view.
+pub(crate) fn open(
+    store: &dyn Store,
+    maildrop: u64,
+    view: View,
+) -> Result<Box<dyn Maildrop>, StoreError> {
+    let opening = store.open(MaildropId::new(maildrop), view);
     at_once(opening).unwrap_or(Err(StoreError::Unavailable))
 }
 
 /// All that a maildrop holds.
 pub(crate) fn all(store: &dyn Store, maildrop: u64) -> Result<Vec<Seen>, StoreError> {
-    let maildrop = open(store, maildrop)?;
+    let maildrop = open(store, maildrop, View::default())?;
     let mut seen = Vec::with_capacity(maildrop.listing().len());
     for entry in maildrop.listing().iter() {
         seen.push(Seen {
@@ -47,6 +62,25 @@ pub(crate) fn all(store: &dyn Store, maildrop: u64) -> Result<Vec<Seen>, StoreEr
         });
     }
     Ok(seen)
+}
+
+/// All that a maildrop withholds from somebody.
+pub(crate) fn withheld(store: &dyn Store, maildrop: u64) -> Result<Vec<Withheld>, StoreError> {
+    let Some(custody) = store.custody() else { return Ok(Vec::new()) };
+    let all = at_once(custody.withheld(MaildropId::new(maildrop)));
+    let all = all.unwrap_or(Err(StoreError::Unavailable))?;
+    Ok(all.iter().map(of).collect())
+}
+
+fn of(message: &WithheldMessage) -> Withheld {
+    let laid = Laid {
+        is_gone: false,
+        is_held: message.held_until.is_some(),
+        is_aside: message.set_aside.is_some(),
+        hidden: message.hidden_from.iter().copied().collect(),
+    };
+    let (id, octets) = (message.id.get(), message.octets.get());
+    Withheld { id, uidl: message.uidl.to_string(), octets, laid }
 }
 
 /// One message, as text.

@@ -5,7 +5,7 @@
 //!             │        ├──── session        what one session saw
 //!             │        ├──── flying         what is not answered yet
 //!             │        └──── examine        opens what a crash left
-//!             │                ├── judge ── model      what was asked and answered
+//!             │                ├── judge ── model, laid   what was asked and answered
 //!             └ shrink         └── disk ─── state ── inode, folder ── persist
 //!
 //!  main ── exhaustive ── operations       all short sequences
@@ -27,6 +27,7 @@
 mod bugs;
 mod chance;
 mod content;
+mod custody;
 mod disk;
 mod examine;
 mod exhaustive;
@@ -36,6 +37,7 @@ mod flying;
 mod folder;
 mod inode;
 mod judge;
+mod laid;
 mod life;
 mod look;
 mod message;
@@ -111,7 +113,8 @@ fn run(options: &Options) -> ExitCode {
         searched.took.as_secs_f64()
     );
     match searched.found {
-        None => ExitCode::SUCCESS,
+        None if options.seed.is_some() => ExitCode::SUCCESS,
+        None => enough(options, searched.lived.points),
         Some((seed, ended)) => {
             tell(seed, &ended);
             ExitCode::FAILURE
@@ -138,6 +141,20 @@ fn go_through(length: usize) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Whether a search that found nothing saw enough for that to say something.
+fn enough(options: &Options, points: u64) -> ExitCode {
+    let Options { points: wanted, floor, .. } = options;
+    if points >= *wanted {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("TIME IS OVER: only {points} of {wanted} crash points were judged");
+    if points >= (*floor).min(*wanted) {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("that is less than {floor}, and proves nothing: give it more --seconds");
+    ExitCode::FAILURE
 }
 
 /// A broken promise: the seed, what was broken, and the shortest life that breaks it.

@@ -4,10 +4,11 @@
 //! A message is absent, then present, then destroyed, once: so each is judged by itself, and the
 //! judgement takes time linear in what happened.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::failure::Broken;
+use crate::laid::{Effect, Laid};
 
 /// What was asked, and answered.
 #[derive(Clone, Debug, Default)]
@@ -30,11 +31,22 @@ pub(crate) struct Copy {
     pub(crate) text: Arc<[u8]>,
     /// What asked for it.
     added_by: usize,
-    /// What asked for its end.
-    destroyed_by: Vec<usize>,
+    /// What was asked about it since it was settled, in order, and what for.
+    wanted: Vec<(usize, Effect)>,
+    /// What was laid over it when it was settled.
+    laid: Laid,
     settled: Settled,
     pub(crate) uidl: Option<String>,
     pub(crate) id: Option<u64>,
+}
+
+/// A copy that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct There {
+    pub(crate) copy: usize,
+    pub(crate) uidl: String,
+    pub(crate) id: u64,
+    pub(crate) laid: Laid,
 }
 
 /// What is known of a copy for good, since somebody looked after a crash.
@@ -62,7 +74,7 @@ pub(crate) struct Asked {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum What {
     Add,
-    Destroy,
+    Change,
 }
 
 /// How sure something is.
@@ -97,7 +109,8 @@ impl Model {
                 place: *place,
                 text: text(self.copies.len()).into(),
                 added_by: asked,
-                destroyed_by: Vec::new(),
+                wanted: Vec::new(),
+                laid: Laid::default(),
                 settled: Settled::No,
                 uidl: None,
                 id: None,
@@ -107,15 +120,15 @@ impl Model {
         (asked, copies)
     }
 
-    /// These copies, all of one shard, are asked to be destroyed.
-    pub(crate) fn destroy(&mut self, copies: Vec<usize>, shard: usize) -> usize {
+    /// This is asked for of these copies, all of one shard.
+    pub(crate) fn want(&mut self, effect: Effect, copies: Vec<usize>, shard: usize) -> usize {
         let asked = self.asked.len();
         for copy in &copies {
             if let Some(copy) = self.copies.get_mut(*copy) {
-                copy.destroyed_by.push(asked);
+                copy.wanted.push((asked, effect));
             }
         }
-        self.ask(What::Destroy, copies, shard);
+        self.ask(What::Change, copies, shard);
         asked
     }
 
@@ -154,23 +167,51 @@ impl Model {
         self.asked.get(copy.added_by).map_or(Sure::No, |asked| self.outcome(asked, at))
     }
 
-    /// Whether a copy was destroyed, as of this time.
-    pub(crate) fn destroyed(&self, copy: &Copy, at: u64) -> Sure {
-        let mut sure = Sure::No;
-        for asked in copy.destroyed_by.iter().filter_map(|asked| self.asked.get(*asked)) {
-            match self.outcome(asked, at) {
-                Sure::Yes => return Sure::Yes,
-                Sure::Maybe => sure = Sure::Maybe,
-                Sure::No => {}
-            }
-        }
-        sure
+    /// What may be of a copy, if it was added, as of this time.
+    pub(crate) fn may_be(&self, copy: &Copy, at: u64) -> BTreeSet<Laid> {
+        self.may_be_if(copy, at, None)
     }
 
-    /// How many of those that asked for a copy's end may have got it, as of this time.
-    pub(crate) fn times_maybe_destroyed(&self, copy: &Copy, at: u64) -> usize {
-        let asked = copy.destroyed_by.iter().filter_map(|asked| self.asked.get(*asked));
-        asked.filter(|asked| self.outcome(asked, at) != Sure::No).count()
+    /// The same, if one of what was asked was done, or was not.
+    pub(crate) fn may_be_if(
+        &self,
+        copy: &Copy,
+        at: u64,
+        given: Option<(usize, bool)>,
+    ) -> BTreeSet<Laid> {
+        let mut all = BTreeSet::from([copy.laid.clone()]);
+        for (number, effect) in &copy.wanted {
+            let Some(asked) = self.asked.get(*number) else { continue };
+            let sure = match given {
+                Some((given, is_done)) if given == *number => {
+                    if is_done {
+                        Sure::Yes
+                    } else {
+                        Sure::No
+                    }
+                }
+                _ => self.outcome(asked, at),
+            };
+            if sure == Sure::No {
+                continue;
+            }
+            let after: Vec<Laid> = all.iter().flat_map(|laid| laid.after(*effect)).collect();
+            if sure == Sure::Yes {
+                all.clear();
+            }
+            all.extend(after);
+        }
+        all
+    }
+
+    /// Whether a copy was destroyed, as of this time.
+    pub(crate) fn destroyed(&self, copy: &Copy, at: u64) -> Sure {
+        let all = self.may_be(copy, at);
+        match all.iter().filter(|laid| laid.is_gone).count() {
+            0 => Sure::No,
+            gone if gone == all.len() => Sure::Yes,
+            _ => Sure::Maybe,
+        }
     }
 
     /// What became of something that was asked, as of this time.
@@ -209,22 +250,32 @@ impl Model {
             && asked.is_some_and(|asked| asked.answered.is_some_and(|(_, is_done)| !is_done))
     }
 
-    /// Whether the process that lives may have destroyed a copy: what it refused it did not.
-    pub(crate) fn may_be_destroyed(&self, copy: &Copy) -> bool {
-        let asked = copy.destroyed_by.iter().filter_map(|asked| self.asked.get(*asked));
-        asked.into_iter().any(|asked| asked.answered.is_none_or(|(_, is_done)| is_done))
+    /// Whether the process that lives may withhold a copy from this credential: what it refused
+    /// it did not do.
+    pub(crate) fn may_be_withheld(&self, copy: &Copy, credential: u64) -> bool {
+        let mut all = BTreeSet::from([copy.laid.clone()]);
+        for (asked, effect) in &copy.wanted {
+            let answered = self.asked.get(*asked).and_then(|asked| asked.answered);
+            if answered.is_none_or(|(_, is_done)| is_done) {
+                let after: Vec<Laid> = all.iter().flat_map(|laid| laid.after(*effect)).collect();
+                // What is not answered may be under way still.
+                all.extend(after);
+            }
+        }
+        all.iter().any(|laid| !laid.is_listed(credential))
     }
 
     /// Somebody looked after a crash, and these copies are there: that is so from now on.
-    pub(crate) fn settle(&mut self, seen: &[(usize, String, u64)]) {
+    pub(crate) fn settle(&mut self, seen: &[There]) {
         for copy in &mut self.copies {
             copy.settled = Settled::Gone;
-            copy.destroyed_by.clear();
+            copy.wanted.clear();
         }
-        for (copy, uidl, id) in seen {
+        for There { copy, uidl, id, laid } in seen {
             self.given.insert(uidl.clone(), *copy);
             if let Some(copy) = self.copies.get_mut(*copy) {
                 copy.settled = Settled::There;
+                copy.laid = laid.clone();
                 copy.uidl = Some(uidl.clone());
                 copy.id = Some(*id);
             }

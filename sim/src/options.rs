@@ -19,15 +19,19 @@ pub(crate) struct Options {
     pub(crate) bug: Option<String>,
     /// Instead of lives: all sequences of so many operations at most.
     pub(crate) exhaustive: Option<usize>,
+    /// When the time is over before there were so many points, so many must do.
+    pub(crate) floor: u64,
 }
 
 /// What `--help` says.
 pub(crate) const HELP: &str = "\
 The log store on a simulated disk: lives drawn from seeds, and every crash point in them.
 
-  sim [--points N] [--seconds S] [--first N]
+  sim [--points N] [--seconds S] [--first N] [--floor N]
                    searches from this seed on (1) until so many crash points
-                   were judged (200000), so many seconds at most (300)
+                   were judged (200000), so many seconds at most (300); if the
+                   time is over before, it says so, and fails below the floor
+                   (50000)
   sim --seed N     one life, examined more closely; a failure is shrunk
   sim --bugs [NAME] [--points N] [--seconds S] [--first N]
                    searches with each bug switched on in the engine, or with this
@@ -47,6 +51,7 @@ impl Options {
             first: 1,
             points: 200_000,
             time: Duration::from_mins(5),
+            floor: 50_000,
             hunt: None,
             bug: None,
             exhaustive: None,
@@ -61,6 +66,7 @@ impl Options {
                 "--seed" => options.seed = Some(number()?),
                 "--first" => options.first = number()?,
                 "--points" => options.points = number()?,
+                "--floor" => options.floor = number()?,
                 "--seconds" => options.time = Duration::from_secs(number()?),
                 "--bugs" => {
                     options.hunt = Some(Hunt::Search);

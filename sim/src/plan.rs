@@ -5,6 +5,7 @@ use restante_store::log::Settings;
 
 use crate::chance::Chance;
 use crate::faults::{Failure, Fault};
+use crate::laid::{DEVICES, Effect, How};
 use crate::message::Kind;
 
 /// A life: a store's settings, and what is done.
@@ -23,6 +24,12 @@ pub(crate) enum Act {
     Deliver { to: Vec<u64>, kind: Kind, wire: bool },
     /// A session begins.
     Open { maildrop: u64 },
+    /// A session of a device begins, whose deletions do this.
+    OpenAs { maildrop: u64, device: u64, how: How },
+    /// This is asked for of the messages of a maildrop whose bits are set.
+    Custody { maildrop: u64, effect: Effect, which: u64 },
+    /// Something is noted in the journal of a maildrop.
+    Note { maildrop: u64 },
     /// Of the open sessions, this one ends.
     Close { session: usize },
     /// A session reads a message, or some octets of one.
@@ -57,12 +64,20 @@ pub(crate) enum Act {
 /// How many maildrops there are.
 pub(crate) const MAILDROPS: u64 = 3;
 
+/// The lives of seeds with this bit are those in which something is laid over messages, too: so
+/// those without it stay what they were.
+pub(crate) const CUSTODY: u64 = 1 << 32;
+
 impl Plan {
     /// The life of this seed.
     pub(crate) fn drawn(seed: u64) -> Self {
         let mut chance = Chance::of(seed, &[1]);
-        let settings = settings(&mut chance);
-        let temper = Temper::drawn(&mut chance);
+        let mut settings = settings(&mut chance);
+        let mut temper = Temper::drawn(&mut chance);
+        if seed & CUSTODY != 0 {
+            temper.custody = chance.from(10, 60) as u64;
+            settings.compacts_by_itself = chance.percent(40);
+        }
         let count = 30_u64.saturating_add(chance.below(60));
         let acts = (0..count).map(|number| (number, temper.act(&mut chance))).collect();
         Self { seed, settings, acts }
@@ -91,6 +106,8 @@ struct Temper {
     crashes: u64,
     compacts: u64,
     big: u64,
+    /// Of so many acts in a hundred something is laid over messages.
+    custody: u64,
 }
 
 impl Temper {
@@ -101,10 +118,14 @@ impl Temper {
             crashes: chance.below(8).saturating_add(1),
             compacts: chance.below(14).saturating_add(2),
             big: chance.below(30),
+            custody: 0,
         }
     }
 
     fn act(&self, chance: &mut Chance) -> Act {
+        if self.custody > 0 && chance.percent(self.custody) {
+            return custody(chance);
+        }
         let maildrop = chance.below(MAILDROPS);
         let session = chance.place(8);
         let acts_and_crashes = self.crashes.saturating_add(100);
@@ -146,6 +167,29 @@ impl Temper {
         };
         Act::Deliver { to, kind, wire: chance.percent(30) }
     }
+}
+
+fn custody(chance: &mut Chance) -> Act {
+    let maildrop = chance.below(MAILDROPS);
+    let which = chance.next() & chance.next();
+    let device = DEVICES.get(chance.place(DEVICES.len())).copied().unwrap_or_default();
+    let effect = match chance.below(100) {
+        0..35 => {
+            let how = match chance.below(10) {
+                0..2 => How::Hold,
+                2..7 => How::Hide,
+                _ => How::HideThenHold,
+            };
+            return Act::OpenAs { maildrop, device, how };
+        }
+        35..65 => return Act::Commit { session: chance.place(8), which },
+        65..70 => return Act::Note { maildrop },
+        70..80 => Effect::Restore,
+        80..88 => Effect::SetAside,
+        88..94 => Effect::Expire,
+        _ => Effect::Release,
+    };
+    Act::Custody { maildrop, effect, which }
 }
 
 /// Also back, and by years.

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use mail_wire::MessageNumber;
-use restante_store::{Body, Maildrop, Store, StoreError};
+use restante_store::{Body, Maildrop, Store, StoreError, View};
 
 use crate::failure::Broken;
 use crate::judge;
+use crate::laid::Effect;
 use crate::look::{self, Seen, at_once};
 use crate::message::copy_of;
 use crate::model::{Model, Sure};
@@ -31,6 +32,10 @@ pub(crate) struct Session {
     pub(crate) number: u64,
     /// Whose.
     pub(crate) of: u64,
+    /// Whose credential looks.
+    pub(crate) credential: u64,
+    /// What a deletion does.
+    pub(crate) deletion: Effect,
     /// `None` while a commit is under way.
     pub(crate) maildrop: Option<Box<dyn Maildrop>>,
     pub(crate) seen: Vec<Seen>,
@@ -40,10 +45,23 @@ pub(crate) struct Session {
 
 impl Session {
     /// Begins one; everything that is listed is read.
-    pub(crate) fn open(store: &dyn Store, of: u64, number: u64) -> Result<Self, StoreError> {
-        let maildrop = look::open(store, of)?;
+    pub(crate) fn open(
+        store: &dyn Store,
+        (of, view, deletion): (u64, View, Effect),
+        number: u64,
+    ) -> Result<Self, StoreError> {
+        let credential = view.credential;
+        let maildrop = look::open(store, of, view)?;
         let seen = list(&*maildrop, 0);
-        Ok(Self { number, of, maildrop: Some(maildrop), seen, begun: BTreeMap::new() })
+        Ok(Self {
+            number,
+            of,
+            credential,
+            deletion,
+            maildrop: Some(maildrop),
+            seen,
+            begun: BTreeMap::new(),
+        })
     }
 
     /// The copy that stands at this place.
@@ -62,7 +80,7 @@ impl Session {
             let what = format!("{} cannot be read: {:?}", unread.uidl, unread.text);
             return Err(Fallen::Impossible(Broken::new(10, what)));
         }
-        judge::one(model, now, self.of, new)?;
+        judge::one(model, now, self.of, self.credential, new)?;
         let last = from.checked_sub(1).and_then(|last| self.seen.get(last));
         for (number, copy) in (0..).zip(&model.copies) {
             if copy.maildrop != self.of || last.is_some_and(|last| copy.id <= Some(last.id)) {
@@ -76,7 +94,7 @@ impl Session {
                 let what = format!("copy {number} was refused, and is visible");
                 return Err(Broken::new(5, what).into());
             }
-            if !is_there && added == Sure::Yes && !model.may_be_destroyed(copy) {
+            if !is_there && added == Sure::Yes && !model.may_be_withheld(copy, self.credential) {
                 return Err(Broken::new(1, format!("copy {number} is not listed")).into());
             }
         }

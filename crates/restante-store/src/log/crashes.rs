@@ -40,7 +40,7 @@ async fn killed(messages: usize) -> (TempDir, Vec<(String, String)>) {
 }
 
 /// Where the records of the only segment begin, and where the last one ends.
-fn bounds(root: &Path) -> Vec<u64> {
+pub(crate) fn bounds(root: &Path) -> Vec<u64> {
     let path = segments(root).pop().unwrap();
     let disk = crate::log::real::RealDisk::open(crate::disk::Disk::default(), root).unwrap();
     let path = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();

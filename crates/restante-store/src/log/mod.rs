@@ -87,6 +87,8 @@ mod real;
 mod record;
 mod recover;
 mod reserve;
+#[cfg(test)]
+mod resumed;
 mod rows;
 mod scan;
 mod segments;
