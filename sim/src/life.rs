@@ -1,4 +1,5 @@
 //! One life of a store: the acts of a plan, every crash point between them, and what must hold.
+// tidy: long because the acts of a life and their crash points share its state; to be divided.
 
 use std::future::Future;
 

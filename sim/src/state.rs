@@ -221,12 +221,21 @@ impl State {
             .collect()
     }
 
-    /// Changes one bit of data at rest: of a segment but the last, or of a body's file.
+    /// Changes one bit of data at rest: of a segment but the last, or of a body's file. The last
+    /// is the last that was begun: behind one that was only being made, a flipped bit in the one
+    /// before it cannot be told from a torn tail.
     fn flip(&mut self, chance: &mut Chance) {
+        let is_begun = |node: &Node| {
+            let Node::File(file) = node else { return false };
+            let mut magic = [0; 8];
+            self.files.get(file).is_some_and(|file| file.seen.read(&mut magic, 0) == magic.len())
+                && magic == *b"RSTSEG\r\n"
+        };
         let mut at_rest = Vec::new();
         for folder in self.folders.values() {
-            let segments = folder.seen.keys().filter(|name| name.ends_with(".log")).count();
-            let mut before_last = segments.saturating_sub(1);
+            let segments = folder.seen.iter().filter(|(name, _)| name.ends_with(".log"));
+            let begun = segments.filter(|(_, node)| is_begun(node)).count();
+            let mut before_last = begun.saturating_sub(1);
             for (name, node) in &folder.seen {
                 let Node::File(file) = node else { continue };
                 if name.ends_with(".msg") {
