@@ -96,7 +96,7 @@ mod tests {
         let hide = |by| Effect::Delete { by, how: How::Hide };
         let once = Laid::default().after(hide(1)).remove(0);
         assert!(once.is_listed(2) && once.is_listed(0) && !once.is_listed(1));
-        assert_eq!(once.after(hide(1)), [once.clone()]);
+        assert_eq!(once.after(hide(1)), std::slice::from_ref(&once));
         let twice = once.after(hide(2)).remove(0);
         assert_eq!(twice, Laid::gone());
         assert_eq!(twice.after(Effect::Restore), [Laid::gone()]);
