@@ -189,7 +189,6 @@ async fn answer(
     let mut is_telling = true;
     loop {
         tokio::select! {
-            // The last word comes before the answer.
             biased;
             changed = heard.changed(), if is_telling => {
                 if changed.is_err() {
@@ -199,13 +198,25 @@ async fn answer(
                 let how_far = heard.borrow_and_update().clone();
                 write_message(stream, &serde_json::json!({ "progress": how_far })).await?;
             }
-            answer = &mut called => return Ok(Some(match answer {
-                Ok(value) => serde_json::json!({ "ok": value }),
-                Err(why) => serde_json::json!({ "error": why }),
-            })),
+            answer = &mut called => {
+                // The last word comes before the answer, also where both came at once.
+                if let Some(how_far) = unheard(&mut heard) {
+                    write_message(stream, &serde_json::json!({ "progress": how_far })).await?;
+                }
+                return Ok(Some(match answer {
+                    Ok(value) => serde_json::json!({ "ok": value }),
+                    Err(why) => serde_json::json!({ "error": why }),
+                }));
+            }
             () = hang_up(stream) => return Ok(None),
         }
     }
+}
+
+/// What was told and not heard yet.
+fn unheard(heard: &mut watch::Receiver<Value>) -> Option<Value> {
+    let last = heard.borrow_and_update();
+    last.has_changed().then(|| last.clone())
 }
 
 /// Waits until the caller has gone. One that has only said all that it will say has not.

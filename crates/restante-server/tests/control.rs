@@ -39,6 +39,9 @@ impl Control for Echo {
                 assert!(told.tell(json!(1)));
                 std::future::pending::<()>().await;
             }
+            if request == json!("short") {
+                assert!(told.tell(json!(1)));
+            }
             if request == json!("told") {
                 assert!(told.tell(json!({ "done": 1 })));
                 // Until it is heard: a later word would take its place.
@@ -113,6 +116,11 @@ async fn what_takes_long_tells_how_far_it_is_and_ends_with_its_caller() {
     });
     assert_eq!(answer.await.unwrap()["asked"], "told");
     assert_eq!(words, [json!({ "done": 1 })]);
+    // The last word is heard also where the answer came with it.
+    let mut last = None;
+    let short = json!("short");
+    call_watching(&path, &short, |how_far| last = Some(how_far)).await.unwrap();
+    assert_eq!(last, Some(json!(1)));
     // Whoever does not ask for it hears the answer alone.
     echo.heard.notify_one();
     assert_eq!(call(&path, &json!("told")).await.unwrap()["asked"], "told");
