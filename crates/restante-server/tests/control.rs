@@ -10,7 +10,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::sync::Notify;
 
-/// Answers with what it was asked, and by whom; refuses `"no"`.
 /// Tells that work has ended, however it did.
 struct End<'a>(&'a Notify);
 
@@ -20,6 +19,7 @@ impl Drop for End<'_> {
     }
 }
 
+/// Answers with what it was asked, and by whom; refuses `"no"`.
 #[derive(Default)]
 struct Echo {
     /// What was told was heard.

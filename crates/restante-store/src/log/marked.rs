@@ -2,19 +2,19 @@
 //! torn at every octet; and when its time is over.
 
 use std::fs;
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use mail_wire::{After, Delete, MaildropId, MessageId, MessageNumber, Retention, Views};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
 use crate::custody::{Aside, Cause, Custody, Happened, Offer, WithheldMessage};
-use crate::disk::{self, Existence};
-use crate::log::disk::{Disk, DiskFile, Lock};
+use crate::disk;
+use crate::log::counted::Counted;
+use crate::log::disk::Disk;
 use crate::log::real::RealDisk;
 use crate::log::settings::Settings;
 use crate::log::store::LogStore;
@@ -338,68 +338,41 @@ async fn a_message_is_offered_as_new_or_as_it_was() {
     torn_everywhere(prepare, last).await;
 }
 
-/// A disk on which it is later than elsewhere.
-#[derive(Debug)]
-struct Later {
-    disk: RealDisk,
-    days: AtomicU64,
-}
+/// A store under a clock that a test sets: so many days after it began.
+struct Days(Arc<AtomicU64>);
 
-impl Disk for Later {
-    fn open(&self, path: &str, existence: Existence) -> io::Result<Arc<dyn DiskFile>> {
-        self.disk.open(path, existence)
-    }
-    fn lock(&self, path: &str) -> io::Result<Option<Box<dyn Lock>>> {
-        self.disk.lock(path)
-    }
-    fn list(&self, folder: &str) -> io::Result<Vec<String>> {
-        self.disk.list(folder)
-    }
-    fn mkdir(&self, folder: &str) -> io::Result<()> {
-        self.disk.mkdir(folder)
-    }
-    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.disk.rename(from, to)
-    }
-    fn unlink(&self, path: &str) -> io::Result<()> {
-        self.disk.unlink(path)
-    }
-    fn sync_dir(&self, folder: &str) -> io::Result<()> {
-        self.disk.sync_dir(folder)
-    }
-    fn free_space(&self) -> io::Result<u64> {
-        self.disk.free_space()
-    }
-    fn now(&self) -> SystemTime {
-        self.disk.now() + DAY * u32::try_from(self.days.load(Ordering::SeqCst)).unwrap()
-    }
-    fn draw(&self, octets: &mut [u8]) -> io::Result<()> {
-        self.disk.draw(octets)
+impl Days {
+    fn are(&self, days: u64) {
+        let day = u64::try_from(DAY.as_millis()).unwrap();
+        self.0.store(BEGAN + days * day, Ordering::SeqCst);
     }
 }
 
-fn later(folder: &Path) -> (Arc<Later>, LogStore) {
+/// When it began, in milliseconds since 1970.
+const BEGAN: u64 = 1_790_000_000_000;
+
+fn later(folder: &Path) -> (Days, LogStore) {
     let disk = RealDisk::open(disk::Disk::default(), folder).unwrap();
-    let disk = Arc::new(Later { disk, days: AtomicU64::new(0) });
-    let dynamic: Arc<dyn Disk> = disk.clone();
-    let store = LogStore::open_on(&dynamic, "later", &small()).unwrap();
-    (disk, store)
+    let now = Arc::new(AtomicU64::new(BEGAN));
+    let disk: Arc<dyn Disk> =
+        Arc::new(Counted { disk, counts: Arc::default(), now: Arc::clone(&now) });
+    (Days(now), LogStore::open_on(&disk, "later", &small()).unwrap())
 }
 
 // RFC 2449 §6.7: never before the days are over that were announced
 #[tokio::test]
 async fn messages_go_after_their_days_and_not_before() {
     let folder = quick();
-    let (disk, store) = later(folder.path());
+    let (days_since, store) = later(folder.path());
     let expire = async |days| {
         let retention = Some(Retention { days, after: After::Delivery });
         store.expire(OURS, retention).await.unwrap()
     };
     deliver(&store, &[OURS], &text(1, 10)).await.unwrap();
-    disk.days.store(3, Ordering::SeqCst);
+    days_since.are(3);
     deliver(&store, &[OURS], &text(2, 10)).await.unwrap();
     assert_eq!(expire(3).await, 0, "it may be a moment less than three days");
-    disk.days.store(4, Ordering::SeqCst);
+    days_since.are(4);
     assert_eq!(expire(3).await, 1);
     assert_eq!(contents(&store, OURS).await.unwrap().len(), 1);
     let journal = store.told(OURS, None).await.unwrap();
@@ -411,7 +384,7 @@ async fn messages_go_after_their_days_and_not_before() {
 #[tokio::test]
 async fn what_was_held_goes_by_itself() {
     let folder = quick();
-    let (disk, store) = later(folder.path());
+    let (days_since, store) = later(folder.path());
     for number in 0..3 {
         deliver(&store, &[OURS], &text(number, 10)).await.unwrap();
     }
@@ -426,13 +399,13 @@ async fn what_was_held_goes_by_itself() {
     };
     look().await;
     assert_eq!(left().await, 2);
-    disk.days.store(3, Ordering::SeqCst);
+    days_since.are(3);
     look().await;
     assert_eq!(left().await, 1);
     drop(store);
     closed(folder.path());
-    let (disk, store) = later(folder.path());
-    disk.days.store(6, Ordering::SeqCst);
+    let (days_since, store) = later(folder.path());
+    days_since.are(6);
     store.remove(NOBODY).await.unwrap();
     store.remove(NOBODY).await.unwrap();
     assert_eq!(store.withheld(OURS).await.unwrap(), []);
