@@ -7,7 +7,7 @@
 //!          │                                                        │
 //!          └──► pop3-proto, lmtp-proto ──► maildrop, uidl, octets ──┘
 //!                       │
-//!               sasl, credentials, secret
+//!               sasl, credentials, secret, prepared
 //! ```
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -28,6 +28,7 @@ pub mod line;
 pub mod maildrop;
 pub mod naming;
 pub mod octets;
+pub mod prepared;
 pub mod sasl;
 pub mod secret;
 pub mod uidl;

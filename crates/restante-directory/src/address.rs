@@ -1,5 +1,7 @@
 //! Addresses and login names: octets in, parts out, or what is wrong with them.
 
+use mail_wire::prepared::saslprep;
+
 use crate::domain::Domain;
 use crate::local_part::LocalPart;
 
@@ -22,6 +24,11 @@ impl Name {
             return Err("the name is too long");
         }
         let given = std::str::from_utf8(given).map_err(|_| "the name is not UTF-8")?;
+        // rulings 9: SASLprep where it passes. Where it does not, the alphabet below judges what
+        // came: names of right-to-left scripts that end in a digit, and letters that are younger
+        // than Unicode 3.2, are names all the same.
+        let prepared = saslprep(given);
+        let given = prepared.as_deref().unwrap_or(given);
         let name = match given.split_once('@') {
             None => Self { local: LocalPart::parse(given)?, domain: None },
             Some((local, domain)) => {
@@ -119,6 +126,20 @@ mod tests {
         let key = |name: &str| Name::parse(name.as_bytes()).unwrap().key(false);
         assert_eq!(key("Anna@EXAMPLE.org."), "anna@example.org");
         assert_eq!(key("ANNA"), "anna");
+    }
+
+    // rulings 9, P-093: names are compared as SASLprep has them
+    #[test]
+    fn names_are_prepared() {
+        let key = |name: &str| Name::parse(name.as_bytes()).unwrap().key(false);
+        assert_eq!(key("an\u{ad}na@example.org"), "anna@example.org");
+        assert_eq!(key("\u{ff21}nna\u{ff20}example.org"), "anna@example.org");
+        assert_eq!(key("\u{aa}\u{2168}"), "aix");
+        // RFC 3454 §6 refuses it for its digit; it is a name all the same
+        assert_eq!(key("\u{5d3}\u{5d5}\u{5d3}1"), "\u{5d3}\u{5d5}\u{5d3}1");
+        for nobody in ["\u{ad}", "\u{feff}@example.org", "a\u{2028}", "a\u{ff0f}b", "\u{2025}"] {
+            assert!(Name::parse(nobody.as_bytes()).is_err(), "{nobody:?}");
+        }
     }
 
     #[test]

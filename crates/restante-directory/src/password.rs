@@ -2,8 +2,7 @@
 
 use argon2::password_hash::{Output, PasswordHash, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
-use mail_wire::Secret;
-use unicode_normalization::UnicodeNormalization;
+use mail_wire::{Secret, prepared};
 
 use crate::settings::HashCost;
 use crate::workbench::Workbench;
@@ -32,20 +31,7 @@ impl Forms {
         if password.is_empty() || password.len() > PASSWORD_OCTETS_MAX {
             return None;
         }
-        let mut forms: Vec<Secret<Vec<u8>>> = Vec::with_capacity(3);
-        let mut add = |form: Vec<u8>| {
-            if !forms.iter().any(|known| *known.expose() == form) {
-                forms.push(Secret::new(form));
-            }
-        };
-        if let Ok(text) = std::str::from_utf8(password) {
-            if let Some(prepared) = saslprep(text) {
-                add(prepared.into_bytes());
-            }
-            add(text.nfc().collect::<String>().into_bytes());
-        }
-        add(password.to_vec());
-        Some(Self(forms))
+        Some(Self(prepared::forms(password)))
     }
 
     /// The form that a new hash is made over.
@@ -53,8 +39,7 @@ impl Forms {
         if password.is_empty() || password.len() > PASSWORD_OCTETS_MAX {
             return None;
         }
-        let prepared = std::str::from_utf8(password).ok().and_then(saslprep);
-        Some(Secret::new(prepared.map_or_else(|| password.to_vec(), String::into_bytes)))
+        Some(prepared::to_store(password))
     }
 
     /// How many there are: 1 to 3.
@@ -77,12 +62,6 @@ impl Forms {
         }
         found
     }
-}
-
-/// RFC 4013; `None` where it fails or nothing is left (P-093).
-fn saslprep(text: &str) -> Option<String> {
-    let prepared = stringprep::saslprep(text).ok()?;
-    (!prepared.is_empty()).then(|| prepared.into_owned())
 }
 
 /// Makes argon2id hashes at today's cost.
