@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::digest::Digest;
+
 /// What a disk writes whole or not at all, in octets.
 pub(crate) const SECTOR_OCTETS: u64 = 512;
 
@@ -13,7 +15,7 @@ const PAGE: usize = 4096;
 type Page = [u8; PAGE];
 
 /// The octets of a file. What was never written reads as zeros.
-#[derive(Clone, Debug, Default, Hash)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Content {
     pages: Vec<Option<Arc<Page>>>,
     length: u64,
@@ -23,6 +25,17 @@ impl Content {
     /// How long it is.
     pub(crate) const fn length(&self) -> u64 {
         self.length
+    }
+
+    /// Adds all of it to a digest.
+    pub(crate) fn digest(&self, digest: &mut Digest) {
+        digest.number(self.length);
+        for page in &self.pages {
+            match page {
+                Some(page) => digest.octets(&**page),
+                None => digest.number(0),
+            }
+        }
     }
 
     /// Reads from here on; answers how much there was.

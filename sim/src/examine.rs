@@ -8,6 +8,7 @@ use restante_store::log::simulation::{Disk, Stepped};
 use restante_store::{Incoming, Provenance, Recipient, Store, StoreError};
 
 use crate::chance::Chance;
+use crate::death;
 use crate::disk::SimDisk;
 use crate::failure::Broken;
 use crate::judge::{self, Looked};
@@ -22,6 +23,13 @@ use crate::state::State;
 pub(crate) struct Opened {
     pub(crate) disk: SimDisk,
     pub(crate) stepped: Stepped,
+}
+
+impl Opened {
+    /// Its process is killed.
+    pub(crate) fn kill(self) {
+        death::kill(&self.disk, self.stepped);
+    }
 }
 
 /// Opens the store that is there, which must be possible.
@@ -136,7 +144,7 @@ pub(crate) fn point(
     let mut points = 1;
     if image.is_full() {
         // Nobody can log in to a store that does not open; more is not promised there.
-        opened.disk.kill();
+        opened.kill();
         return Ok(points);
     }
     if chance.percent(20) {
@@ -152,7 +160,7 @@ pub(crate) fn point(
             &mut chance,
         )?);
     } else {
-        opened.disk.kill();
+        opened.kill();
     }
     Ok(points)
 }
@@ -166,7 +174,7 @@ pub(crate) fn rebuilt(
 ) -> Result<(), Broken> {
     let rebuilt = open(without_indexes(image), settings, seed)?;
     let again = look(rebuilt.stepped.store())?;
-    rebuilt.disk.kill();
+    rebuilt.kill();
     same(looked, &again, "made anew from the segments")
 }
 
@@ -218,15 +226,19 @@ pub(crate) fn goes_on(
     audit(&mut opened.stepped)?;
     wrongs(&opened.disk)?;
     let is_orderly = chance.percent(50);
-    if is_orderly {
-        opened.stepped.end();
-    }
-    let state = opened.disk.state();
-    opened.disk.kill();
+    let Opened { disk, stepped } = opened;
+    let state = if is_orderly {
+        stepped.end();
+        disk.state()
+    } else {
+        let state = disk.state();
+        death::kill(&disk, stepped);
+        state
+    };
     let state = if chance.percent(50) { without_indexes(&state) } else { state };
     let again = open(state, settings, chance.next())?;
     let mut after = look(again.stepped.store())?;
-    again.disk.kill();
+    again.kill();
     let mut found = false;
     for (number, seen, _) in &mut after {
         let before = seen.len();
@@ -342,6 +354,6 @@ fn flipped(
             return Err(Broken::new(1, "a damaged message is not listed, and nobody is told"));
         }
     }
-    disk.kill();
+    death::kill(&disk, stepped);
     Ok(())
 }

@@ -26,6 +26,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::chance::Chance;
+use crate::death;
 use crate::disk::{Moment, SimDisk};
 use crate::examine::{self, Opened};
 use crate::failure::Broken;
@@ -220,12 +221,12 @@ impl Looker<'_> {
         called: impl Fn() -> String,
     ) -> Result<(), Broken> {
         let answered = answered(model, at);
-        let held = image.digest(true);
+        let (held, of_segments) = image.digests();
         if !self.judged.insert((held, answered)) {
             return Ok(());
         }
         self.counted.images = self.counted.images.saturating_add(1);
-        let is_rebuilt = self.rebuilt.insert((image.digest(false), answered));
+        let is_rebuilt = self.rebuilt.insert((of_segments, answered));
         let outcome = self.judge(model, at, image, (held, is_rebuilt));
         outcome.map_err(|broken| {
             Broken::new(broken.invariant, format!("{}; {}", broken.what, called()))
@@ -257,7 +258,7 @@ impl Looker<'_> {
                     self.counted.reopened = self.counted.reopened.saturating_add(1);
                     let again = examine::open(moment.state.crashed(choice), settings, held)?;
                     judge::whole(model, at, &examine::look(again.stepped.store())?)?;
-                    again.disk.kill();
+                    again.kill();
                 }
             }
         }
@@ -265,7 +266,7 @@ impl Looker<'_> {
             let opened = Opened { disk, stepped };
             examine::goes_on(model, settings, opened, (&looked, &there), &mut chance)?;
         } else {
-            disk.kill();
+            death::kill(&disk, stepped);
         }
         Ok(())
     }

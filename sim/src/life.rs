@@ -9,6 +9,7 @@ use restante_store::{Incoming, Provenance, Recipient, Store, StoreError, View};
 
 use crate::chance::Chance;
 use crate::custody::{ask, note, view};
+use crate::death;
 use crate::disk::{Moment, SimDisk};
 use crate::examine;
 use crate::failure::Broken;
@@ -26,7 +27,7 @@ use crate::through::{Through, Watching};
 /// How thoroughly a life is examined.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Effort {
-    /// Of so many moments one is examined.
+    /// Of so many moments one is examined; 0: none.
     pub(crate) every: u64,
     /// By how many random choices.
     pub(crate) random: u64,
@@ -554,10 +555,9 @@ impl<'p> Life<'p> {
     /// Another process opens what is there, looks at it, and so it is from now on.
     fn arise(&mut self, state: State, lose_index: bool) -> Result<(), Broken> {
         let calls = self.disk.calls();
-        self.disk.kill();
-        self.flying.clear();
-        self.sessions.clear();
-        self.stepped = None;
+        let flying = std::mem::take(&mut self.flying);
+        let sessions = std::mem::take(&mut self.sessions);
+        death::kill(&self.disk, (flying, sessions, self.stepped.take()));
         self.recent.clear();
         let mut state = state;
         state.pages_max = u64::MAX;
@@ -593,7 +593,7 @@ impl<'p> Life<'p> {
             self.lived.moments = self.lived.moments.saturating_add(1);
             let seed = [5, number, place, moment.calls];
             let mut chance = Chance::of(self.plan.seed, &seed);
-            if chance.below(self.effort.every) == 0 {
+            if self.effort.every > 0 && chance.below(self.effort.every) == 0 {
                 self.points(moment, &mut chance)?;
             }
         }

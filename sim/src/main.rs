@@ -28,6 +28,8 @@ mod bugs;
 mod chance;
 mod content;
 mod custody;
+mod death;
+mod digest;
 mod disk;
 mod examine;
 mod exhaustive;

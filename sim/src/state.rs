@@ -1,12 +1,11 @@
 //! All that is on the simulated disk at one moment. A copy costs a few pointers.
 
 use std::collections::BTreeMap;
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash, Hasher};
 use std::io;
 use std::sync::Arc;
 
 use crate::chance::Chance;
+use crate::digest::Digest;
 use crate::folder::{Folder, Node};
 use crate::inode::Inode;
 use crate::persist::{Choice, Part};
@@ -169,26 +168,29 @@ impl State {
         self.cut(|| Part::Told(script.clone()))
     }
 
-    /// A number for all that is seen, names and octets, with the indexes or without: what is
+    /// Numbers for all that is seen, names and octets: with the indexes, and without. What is
     /// the same has the same.
-    pub(crate) fn digest(&self, with_indexes: bool) -> u64 {
-        let mut hasher = DefaultHasher::new();
+    pub(crate) fn digests(&self) -> (u64, u64) {
+        let (mut all, mut without) = (Digest::default(), Digest::default());
         for (number, folder) in &self.folders {
-            number.hash(&mut hasher);
+            without.number(*number);
             for (name, node) in &folder.seen {
-                name.hash(&mut hasher);
-                match node {
-                    Node::Folder(folder) => folder.hash(&mut hasher),
-                    Node::File(_) if !with_indexes && name.ends_with(".redb") => {}
-                    Node::File(file) => {
-                        if let Some(file) = self.files.get(file) {
-                            file.seen.hash(&mut hasher);
-                        }
+                without.octets(name.as_bytes());
+                let file = match node {
+                    Node::Folder(folder) => {
+                        without.number(*folder);
+                        continue;
                     }
+                    Node::File(file) => self.files.get(file),
+                };
+                let digest = if name.ends_with(".redb") { &mut all } else { &mut without };
+                if let Some(file) = file {
+                    file.seen.digest(digest);
                 }
             }
         }
-        hasher.finish()
+        all.number(without.end());
+        (all.end(), without.end())
     }
 
     fn cut(&self, mut part: impl FnMut() -> Part) -> Self {
