@@ -14,26 +14,37 @@ mod reading;
 mod removing;
 mod writing;
 
+use factory::Test;
 pub use factory::{Broken, Factory};
+
+const TESTS: [&[Test]; 7] = [
+    writing::TESTS,
+    reading::TESTS,
+    removing::TESTS,
+    arriving::TESTS,
+    bringing::TESTS,
+    quotas::TESTS,
+    custody::TESTS,
+];
 
 /// Tests all promises, each on a fresh store, and answers with those that are broken.
 pub async fn all(factory: &dyn Factory) -> Vec<Broken> {
     let mut broken = Vec::new();
-    let tests = [
-        writing::TESTS,
-        reading::TESTS,
-        removing::TESTS,
-        arriving::TESTS,
-        bringing::TESTS,
-        quotas::TESTS,
-        custody::TESTS,
-    ];
-    for (promise, test) in tests.into_iter().flatten() {
-        if let Err(seen) = test(factory).await {
-            broken.push(Broken { promise, seen });
-        }
+    for promise in promises() {
+        broken.extend(one(factory, promise).await);
     }
     broken
+}
+
+/// The promises that are tested.
+pub fn promises() -> impl Iterator<Item = &'static str> {
+    TESTS.into_iter().flatten().map(|(promise, _)| *promise)
+}
+
+/// Tests one of [`promises`] on a fresh store, and answers if it is broken.
+pub async fn one(factory: &dyn Factory, promise: &str) -> Option<Broken> {
+    let (promise, test) = TESTS.into_iter().flatten().find(|(known, _)| *known == promise)?;
+    test(factory).await.err().map(|seen| Broken { promise, seen })
 }
 
 /// The same with a maildrop of this many messages: all are listed, in order, and can be
