@@ -9,10 +9,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use libfuzzer_sys::fuzz_target;
-use mail_wire::{Credentials, Listing, ListingBuilder, MessageId, Octets, Uidl};
+use mail_wire::sasl::scram::{Salt, Signature};
+use mail_wire::sasl::{Channel, PeerIdentity};
+use mail_wire::{Credentials, Listing, ListingBuilder, MessageId, Octets, Secret, Uidl};
 use pop3_proto::extension::Extensions;
 use pop3_proto::server::ask::{Answer, Ask, Commit, Next, Reason, Refusal, Verified};
-use pop3_proto::server::policy::{Limits, Policy, Utf8Legacy};
+use pop3_proto::server::policy::{Limits, Policy, Usable, Utf8Legacy};
 use pop3_proto::server::session::Session;
 
 const MESSAGES: usize = 3;
@@ -83,6 +85,19 @@ fn policy(setting: u8) -> Policy {
         stls: setting & 2 != 0,
         cleartext: setting & 4 != 0,
         apop: (setting & 8 != 0).then(|| "<1896.697170952@mail.example.org>".to_owned()),
+        usable: Usable {
+            scram: true,
+            tokens: true,
+            certificates: true,
+            digests: true,
+            anonymous: setting & 8 != 0,
+        },
+        channel: Channel {
+            exporter: (setting & 2 != 0).then(|| Secret::new(vec![0; 32])),
+            end_point: None,
+            peer: (setting & 4 != 0).then(PeerIdentity::default),
+        },
+        chance: Secret::new([0; 32]),
         last: setting & 16 != 0,
         extensions: if setting & 64 != 0 { Extensions::all() } else { Extensions::default() },
         login_delay: None,
@@ -98,13 +113,22 @@ fn world(ask: Ask) -> Answer {
             Credentials::Password { name, .. } if name == b"ok" => {
                 Answer::Verified(Verified::default())
             }
-            Credentials::Apop { name, .. } if name == b"ok" => {
+            Credentials::Digest { name, .. } if name == b"ok" => {
                 Answer::Verified(Verified::default())
+            }
+            Credentials::Scram(proof) if proof.name == b"ok" => {
+                let signature = Some(Signature(vec![0; 32]));
+                Answer::Verified(Verified { signature, ..Verified::default() })
+            }
+            Credentials::Anonymous { .. } => {
+                Answer::Verified(Verified { read_only: true, ..Verified::default() })
             }
             other if other.name() == b"down" => Answer::Refused(Refusal::Temporary),
             other if other.name() == b"busy" => Answer::Refused(Refusal::InUse { holder: None }),
             _ => Answer::Refused(Refusal::Credentials),
         },
+        Ask::Salt(question) if question.name == b"down" => Answer::Refused(Refusal::Temporary),
+        Ask::Salt(_) => Answer::Salted(Salt { octets: b"salt".to_vec(), iterations: 4_096 }),
         Ask::Open => Answer::Opened(listing(MESSAGES)),
         Ask::Refresh => Answer::Refreshed(listing(MESSAGES_MAX)),
         Ask::Digest(number) if number.index() + 1 == MESSAGES => Answer::Lost { temporary: true },
@@ -116,7 +140,7 @@ fn world(ask: Ask) -> Answer {
             assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "each once, in order");
             Answer::Committed(Commit::Removed { left: MESSAGES_MAX - numbers.len() })
         }
-        Ask::Secure => Answer::Secured,
+        Ask::Secure => Answer::Secured(Channel::default()),
     }
 }
 

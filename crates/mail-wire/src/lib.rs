@@ -33,7 +33,7 @@ pub mod sasl;
 pub mod secret;
 pub mod uidl;
 
-pub use credentials::Credentials;
+pub use credentials::{Credentials, DigestMethod};
 pub use keeping::{After, Delete, Keeping, Quota, Retention, Views};
 pub use maildrop::{Entry, Listing, ListingBuilder, MaildropId, MessageId, MessageNumber};
 pub use naming::{ListedUidl, Naming};

@@ -1,6 +1,6 @@
 //! APOP (RFC 1939 §7): the digest and its text form.
 
-use md5::{Digest as _, Md5};
+use mail_wire::DigestMethod;
 use subtle::ConstantTimeEq;
 
 /// A digest as APOP carries it: MD5 over the banner timestamp, angle brackets included, and
@@ -11,10 +11,7 @@ pub struct ApopDigest([u8; 16]);
 impl ApopDigest {
     /// The digest that proves this secret after a greeting with this timestamp (P-033).
     pub fn of(timestamp: &str, secret: &[u8]) -> Self {
-        let mut md5 = Md5::new();
-        md5.update(timestamp.as_bytes());
-        md5.update(secret);
-        Self(md5.finalize().into())
+        Self(DigestMethod::Apop.of(timestamp.as_bytes(), secret))
     }
 
     /// Reads 32 hexadecimal digits. RFC 1939 §7 has them in lower case; upper case is taken

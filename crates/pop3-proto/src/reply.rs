@@ -147,6 +147,8 @@ pub enum Reply {
     },
     /// The message is marked as deleted.
     IsMarked(MessageNumber),
+    /// DELE in a maildrop that everybody may read.
+    ReadOnly,
     /// XCOMMIT removed the message.
     IsGone(MessageNumber),
     /// The message needs UTF-8 mode (P-085).

@@ -202,6 +202,7 @@ fn english_refusal(reply: &Reply) -> &'static str {
         Reply::Temporary => "service unavailable, try again later",
         Reply::Permanent => "the maildrop cannot be opened, ask the administrator",
         Reply::NotRemoved => "some deleted messages not removed",
+        Reply::ReadOnly => "this maildrop is for everybody, nothing can be deleted",
         Reply::NotRefreshed { temporary: true } => {
             "service unavailable: new messages cannot be listed now, try again later"
         }
@@ -237,6 +238,7 @@ fn german_refusal(reply: &Reply) -> &'static str {
         Reply::Temporary => "Dienst nicht verfügbar (service unavailable), bitte später",
         Reply::Permanent => "das Postfach lässt sich nicht öffnen, bitte den Administrator fragen",
         Reply::NotRemoved => "einige gelöschte Nachrichten sind noch da",
+        Reply::ReadOnly => "dieses Postfach ist für alle da, gelöscht wird hier nichts",
         Reply::NotRefreshed { temporary: true } => {
             "Dienst nicht verfügbar (service unavailable): Neues lässt sich jetzt nicht auflisten, \
              bitte später"
@@ -281,10 +283,7 @@ fn english_malformed(malformed: Malformed) -> &'static str {
         Malformed::NotUtf8 => "not UTF-8",
         Malformed::Mechanism => "this mechanism is not offered",
         Malformed::Base64 => "not base64",
-        Malformed::Sasl(sasl::Malformed::Nuls) => "a PLAIN message has exactly two NULs",
-        Malformed::Sasl(sasl::Malformed::Empty) => "neither name nor password may be empty",
-        Malformed::Sasl(sasl::Malformed::NotUtf8) => "a name is not UTF-8",
-        Malformed::Sasl(sasl::Malformed::Over) => "the exchange is over",
+        Malformed::Sasl(malformed) => english_exchange(malformed),
         Malformed::Language => "this language is not spoken here, LANG lists those that are",
     }
 }
@@ -309,11 +308,44 @@ fn german_malformed(malformed: Malformed) -> &'static str {
         Malformed::NotUtf8 => "kein UTF-8",
         Malformed::Mechanism => "dieses Verfahren gibt es hier nicht",
         Malformed::Base64 => "kein Base64",
-        Malformed::Sasl(sasl::Malformed::Nuls) => "eine PLAIN-Nachricht hat genau zwei NUL",
-        Malformed::Sasl(sasl::Malformed::Empty) => "weder Name noch Kennwort darf leer sein",
-        Malformed::Sasl(sasl::Malformed::NotUtf8) => "ein Name ist kein UTF-8",
-        Malformed::Sasl(sasl::Malformed::Over) => "die Anmeldung war schon zu Ende",
+        Malformed::Sasl(malformed) => german_exchange(malformed),
         Malformed::Language => "diese Sprache gibt es hier nicht, LANG zählt sie auf",
+    }
+}
+
+fn english_exchange(malformed: sasl::Malformed) -> &'static str {
+    match malformed {
+        sasl::Malformed::Nuls => "a PLAIN message has exactly two NULs",
+        sasl::Malformed::Empty => "neither name nor password may be empty",
+        sasl::Malformed::NotUtf8 => "a name is not UTF-8",
+        sasl::Malformed::Over => "the exchange is over",
+        sasl::Malformed::Grammar => "the response does not follow the mechanism's grammar",
+        sasl::Malformed::Unexpected => "this mechanism takes no initial response",
+        sasl::Malformed::TooLong => "the response is too long for this mechanism",
+        sasl::Malformed::Extension => "this extension of the mechanism is not there",
+        sasl::Malformed::Nonce => "the nonce is not the one that was sent",
+        sasl::Malformed::Binding => "the channel binding does not fit this connection",
+        sasl::Malformed::Downgrade => "channel binding was offered, and the client did not see it",
+        sasl::Malformed::Token => "there is no bearer token",
+        sasl::Malformed::NoIdentity => "no client certificate was shown",
+    }
+}
+
+fn german_exchange(malformed: sasl::Malformed) -> &'static str {
+    match malformed {
+        sasl::Malformed::Nuls => "eine PLAIN-Nachricht hat genau zwei NUL",
+        sasl::Malformed::Empty => "weder Name noch Kennwort darf leer sein",
+        sasl::Malformed::NotUtf8 => "ein Name ist kein UTF-8",
+        sasl::Malformed::Over => "die Anmeldung war schon zu Ende",
+        sasl::Malformed::Grammar => "die Antwort passt nicht zum Verfahren",
+        sasl::Malformed::Unexpected => "dieses Verfahren beginnt der Server",
+        sasl::Malformed::TooLong => "die Antwort ist zu lang für dieses Verfahren",
+        sasl::Malformed::Extension => "diese Erweiterung des Verfahrens gibt es hier nicht",
+        sasl::Malformed::Nonce => "die Nonce ist nicht die gesendete",
+        sasl::Malformed::Binding => "die Kanalbindung passt nicht zu dieser Verbindung",
+        sasl::Malformed::Downgrade => "Kanalbindung wurde angeboten, und der Client sah es nicht",
+        sasl::Malformed::Token => "es fehlt das Bearer-Token",
+        sasl::Malformed::NoIdentity => "es wurde kein Client-Zertifikat gezeigt",
     }
 }
 

@@ -1,5 +1,6 @@
 //! LOGIN (draft-murchison-sasl-login-00): name and password, one after the other.
 
+use super::fault::ServerFault;
 use super::step::{Malformed, Step};
 use crate::{Credentials, Secret};
 
@@ -49,6 +50,29 @@ impl Server {
     }
 }
 
+/// The client's side.
+#[derive(Debug)]
+pub struct Client {
+    rest: Vec<Secret<Vec<u8>>>,
+}
+
+impl Client {
+    /// A side that says this name, and then this password.
+    pub fn new(name: &str, password: &Secret<String>) -> Self {
+        let [name, password] = [name, password.expose()].map(|said| said.as_bytes().to_vec());
+        Self { rest: vec![Secret::new(password), Secret::new(name)] }
+    }
+
+    /// The response to the next challenge. Servers word them differently; their order is the
+    /// same.
+    ///
+    /// # Errors
+    /// There was one challenge too many.
+    pub fn respond(&mut self) -> Result<Secret<Vec<u8>>, ServerFault> {
+        self.rest.pop().ok_or(ServerFault::Over)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,5 +116,21 @@ mod tests {
         server.begin(Some(b"tim"));
         assert!(matches!(server.respond(b""), Step::Failed(Malformed::Empty)));
         assert!(matches!(server.respond(b"late"), Step::Failed(Malformed::Over)));
+    }
+
+    // P-102: client against server
+    #[test]
+    fn what_the_client_says_the_server_reads() {
+        let mut client = Client::new("tim", &Secret::new("tan staaf".to_owned()));
+        let mut server = Server::default();
+        server.begin(None);
+        server.respond(client.respond().unwrap().expose());
+        match server.respond(client.respond().unwrap().expose()) {
+            Step::Offer(Credentials::Password { name, password, .. }) => {
+                assert_eq!((&name[..], &password.expose()[..]), (&b"tim"[..], &b"tan staaf"[..]));
+            }
+            other => panic!("no offer: {other:?}"),
+        }
+        assert_eq!(client.respond().err(), Some(ServerFault::Over));
     }
 }

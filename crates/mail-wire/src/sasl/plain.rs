@@ -54,8 +54,16 @@ fn read(message: &[u8]) -> Result<Credentials, Malformed> {
     })
 }
 
+/// The client's message: name and password, and as whom to act where that is somebody else.
+pub fn message(authzid: Option<&str>, name: &str, password: &Secret<String>) -> Secret<Vec<u8>> {
+    let parts = [authzid.unwrap_or_default(), name, password.expose()];
+    Secret::new(parts.map(str::as_bytes).join(&0))
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn parts(step: Step) -> (Option<Vec<u8>>, Vec<u8>, Vec<u8>) {
@@ -116,5 +124,20 @@ mod tests {
         assert!(matches!(server.begin(None), Step::Challenge(challenge) if challenge.is_empty()));
         assert!(matches!(server.respond(b"\0a\0b"), Step::Offer(_)));
         assert!(matches!(server.respond(b"\0a\0b"), Step::Failed(Malformed::Over)));
+    }
+
+    proptest! {
+        // client against server
+        #[test]
+        fn what_the_client_says_the_server_reads(
+            authzid in prop::option::of("[^\u{0}]{1,20}"),
+            name in "[^\u{0}]{1,20}",
+            password in "[^\u{0}]{1,20}",
+        ) {
+            let said = message(authzid.as_deref(), &name, &Secret::new(password.clone()));
+            let (read, login, secret) = parts(Server::default().begin(Some(said.expose())));
+            prop_assert_eq!(read, authzid.filter(|id| *id != name).map(String::into_bytes));
+            prop_assert_eq!((login, secret), (name.into_bytes(), password.into_bytes()));
+        }
     }
 }

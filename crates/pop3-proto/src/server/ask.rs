@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use mail_wire::sasl::Channel;
+use mail_wire::sasl::scram::{Salt, SaltQuestion, Signature};
 use mail_wire::{Credentials, Listing, MessageNumber};
 
 use crate::reply::Reply;
@@ -32,6 +34,9 @@ pub enum Next {
 pub enum Ask {
     /// *Is it you?* Answered by [`Answer::Verified`] or [`Answer::Refused`].
     Verify(Credentials),
+    /// *What is this name's salt*, for SCRAM? Answered by [`Answer::Salted`], whether the name
+    /// is known or not (P-113), or by [`Answer::Refused`] where nobody can say now.
+    Salt(SaltQuestion),
     /// *Open your maildrop*, that of the account verified last: claim and listing. Answered by
     /// [`Answer::Opened`] or [`Answer::Refused`].
     Open,
@@ -74,6 +79,8 @@ pub struct Send {
 pub enum Answer {
     /// The credentials are right and may be used here.
     Verified(Verified),
+    /// A salt.
+    Salted(Salt),
     /// The maildrop is open; this is what it holds.
     Opened(Arc<Listing>),
     /// The login fails, at whichever step.
@@ -97,7 +104,7 @@ pub enum Answer {
     /// How the commit ended.
     Committed(Commit),
     /// TLS is on, from the first octet after `+OK`.
-    Secured,
+    Secured(Channel),
 }
 
 /// What holds for the account that logged in.
@@ -107,6 +114,10 @@ pub struct Verified {
     pub login_delay: Option<Duration>,
     /// The account's own EXPIRE (RFC 2449 §6.7), where it differs from the site's.
     pub expire: Option<Expire>,
+    /// SCRAM's proof in turn (RFC 5802 §3), where SCRAM was what was verified.
+    pub signature: Option<Signature>,
+    /// Whether nothing may be deleted: a public maildrop.
+    pub read_only: bool,
 }
 
 /// EXPIRE's argument (RFC 2449 §6.7).

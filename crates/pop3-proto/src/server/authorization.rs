@@ -1,9 +1,10 @@
 //! AUTHORIZATION (RFC 1939 §4): who is it.
 
+use mail_wire::sasl::scram::Salt;
 use mail_wire::sasl::{self, Exchange, Mechanism, Step};
-use mail_wire::{Credentials, Secret};
+use mail_wire::{Credentials, DigestMethod, Secret};
 
-use super::ask::Refusal;
+use super::ask::{Refusal, Verified};
 use super::connection::Connection;
 use super::failures::{Failures, Fingerprint};
 use super::policy::Limits;
@@ -27,14 +28,24 @@ enum Said {
     Nothing,
     /// A successful USER came directly before.
     Name(Vec<u8>),
-    /// AUTH is under way: every line is a response.
+    /// AUTH is under way: every line is a response, where none is waited for.
     Auth(Exchange),
+    /// The credentials were judged, and the client was told something that it has to answer
+    /// before it hears how.
+    Judged(Exchange, Box<Judged>),
+}
+
+/// How credentials were judged.
+#[derive(Debug)]
+enum Judged {
+    Right(Fingerprint, Verified),
+    Wrong(Fingerprint, Refusal),
 }
 
 impl Authorization {
     /// Whether the next line is a response of a SASL exchange.
     pub(super) const fn is_in_exchange(&self) -> bool {
-        matches!(self.said, Said::Auth(_))
+        matches!(self.said, Said::Auth(_) | Said::Judged(..))
     }
 
     /// Forgets USER, or the exchange.
@@ -57,12 +68,13 @@ impl Authorization {
             }
             Command::Pass(password) => match said {
                 Said::Name(name) => pass(name, password, connection),
-                Said::Nothing | Said::Auth(_) => Verdict::Bad(Reply::PassFirst),
+                Said::Nothing | Said::Auth(_) | Said::Judged(..) => Verdict::Bad(Reply::PassFirst),
             },
             Command::Apop { name, digest } => match connection.timestamp.take() {
-                Some(timestamp) => Verdict::Verify(Credentials::Apop {
+                Some(challenge) => Verdict::Verify(Credentials::Digest {
+                    method: DigestMethod::Apop,
                     name: name.to_vec(),
-                    timestamp,
+                    challenge,
                     digest: digest.octets(),
                 }),
                 None => Verdict::Bad(Reply::NoApop),
@@ -82,6 +94,7 @@ impl Authorization {
         refusal: &Refusal,
         limits: &Limits,
     ) -> bool {
+        self.forget();
         match refusal {
             Refusal::Credentials => {
                 self.failures.add(fingerprint);
@@ -96,27 +109,66 @@ impl Authorization {
 
     /// Takes a line of the exchange.
     pub(super) fn respond(&mut self, line: &[u8]) -> Verdict {
-        let Said::Auth(exchange) = std::mem::take(&mut self.said) else {
-            return Verdict::Bad(Reply::NotYet);
+        let (exchange, judged) = match std::mem::take(&mut self.said) {
+            Said::Auth(exchange) => (exchange, None),
+            Said::Judged(exchange, judged) => (exchange, Some(*judged)),
+            Said::Nothing | Said::Name(_) => return Verdict::Bad(Reply::NotYet),
         };
+        // RFC 7628 §3.2.3: whatever answers a refusal, it stays one.
+        if let Some(Judged::Wrong(fingerprint, refusal)) = judged {
+            return Verdict::Refuse(fingerprint, refusal);
+        }
         // RFC 5034 §4, P-257: as if AUTH had never come.
         if line == b"*" {
             return Verdict::Bad(Reply::Cancelled);
         }
-        match sasl::base64::decode(line) {
-            Ok(response) => self.step(exchange, |exchange| exchange.respond(response.expose())),
-            Err(_) => Verdict::Bad(Reply::Malformed(Malformed::Base64)),
+        let Ok(response) = sasl::base64::decode(line) else {
+            return Verdict::Bad(Reply::Malformed(Malformed::Base64));
+        };
+        self.step(exchange, judged, |exchange| exchange.respond(response.expose()))
+    }
+
+    /// The salt that the exchange waits for.
+    pub(super) fn salted(&mut self, salt: &Salt) -> Verdict {
+        match std::mem::take(&mut self.said) {
+            Said::Auth(exchange) => self.step(exchange, None, |exchange| exchange.salted(salt)),
+            _ => Verdict::Bad(Reply::NotYet),
         }
+    }
+
+    /// The credentials are right. What the client has to hear and to answer first, if anything.
+    pub(super) fn accepted(&mut self, fingerprint: Fingerprint, verified: Verified) -> Verdict {
+        if let Said::Auth(mut exchange) = std::mem::take(&mut self.said)
+            && let Some(challenge) = exchange.accepted(verified.signature.as_ref())
+        {
+            let judged = Box::new(Judged::Right(fingerprint, verified));
+            self.said = Said::Judged(exchange, judged);
+            return Verdict::Challenge(challenge);
+        }
+        Verdict::Admit(fingerprint, verified)
+    }
+
+    /// The credentials are wrong, or cannot be judged: the same.
+    pub(super) fn refused(&mut self, fingerprint: Fingerprint, refusal: Refusal) -> Verdict {
+        if let Said::Auth(mut exchange) = std::mem::take(&mut self.said)
+            && refusal == Refusal::Credentials
+            && let Some(challenge) = exchange.refused()
+        {
+            let judged = Box::new(Judged::Wrong(fingerprint, refusal));
+            self.said = Said::Judged(exchange, judged);
+            return Verdict::Challenge(challenge);
+        }
+        Verdict::Refuse(fingerprint, refusal)
     }
 
     fn begin(
         &mut self,
         mechanism: Mechanism,
         initial: Option<&[u8]>,
-        connection: &Connection,
+        connection: &mut Connection,
     ) -> Verdict {
         if !connection.offers(mechanism) {
-            return Verdict::Bad(connection.tls_required());
+            return Verdict::Bad(connection.not_offered(mechanism));
         }
         let initial = match initial {
             None => None,
@@ -128,22 +180,31 @@ impl Authorization {
             },
         };
         let initial = initial.as_ref().map(|initial| initial.expose().as_slice());
-        self.step(Exchange::new(mechanism), |exchange| exchange.begin(initial))
+        let exchange = Exchange::new(mechanism, connection.surroundings());
+        self.step(exchange, None, |exchange| exchange.begin(initial))
     }
 
     fn step(
         &mut self,
         mut exchange: Exchange,
+        judged: Option<Judged>,
         advance: impl FnOnce(&mut Exchange) -> Step,
     ) -> Verdict {
-        match advance(&mut exchange) {
-            Step::Challenge(challenge) => {
-                self.said = Said::Auth(exchange);
-                Verdict::Challenge(challenge)
+        let verdict = match (advance(&mut exchange), judged) {
+            (Step::Done, Some(Judged::Right(fingerprint, verified))) => {
+                return Verdict::Admit(fingerprint, verified);
             }
-            Step::Offer(credentials) => Verdict::Verify(credentials),
-            Step::Failed(malformed) => Verdict::Bad(Reply::Malformed(Malformed::Sasl(malformed))),
-        }
+            (Step::Challenge(challenge), None) => Verdict::Challenge(challenge),
+            (Step::Salt(question), None) => Verdict::Salt(question),
+            (Step::Offer(credentials), None) => Verdict::Verify(credentials),
+            (Step::Failed(malformed), _) => {
+                return Verdict::Bad(Reply::Malformed(Malformed::Sasl(malformed)));
+            }
+            // A mechanism that goes on after it was judged is none of ours.
+            _ => return Verdict::Bad(Reply::Malformed(Malformed::Sasl(sasl::Malformed::Over))),
+        };
+        self.said = Said::Auth(exchange);
+        verdict
     }
 }
 
@@ -188,7 +249,15 @@ pub(super) fn could_be_right(credentials: &Credentials, limits: &Limits) -> bool
                 && authzid.as_ref().is_none_or(|authzid| is_name(authzid))
                 && password.expose().len() <= limits.password_octets_max
         }
-        Credentials::Apop { name, .. } => is_name(name),
+        Credentials::Digest { name, .. } => is_name(name),
+        Credentials::Scram(proof) => {
+            is_name(&proof.name) && proof.authzid.as_ref().is_none_or(|authzid| is_name(authzid))
+        }
+        Credentials::Token { name, .. } => name.as_ref().is_none_or(|name| is_name(name)),
+        Credentials::External { authzid, .. } => {
+            authzid.as_ref().is_none_or(|authzid| is_name(authzid))
+        }
+        Credentials::Anonymous { .. } => true,
     }
 }
 

@@ -1,11 +1,12 @@
 //! What holds for the connection whatever the state: TLS, UTF-8 mode, language, and what is
 //! offered because of them.
 
-use mail_wire::sasl::Mechanism;
+use mail_wire::sasl::{Chance, Channel, Mechanism, Surroundings};
 
 use super::ask::{Expire, Verified};
 use super::policy::{Policy, Utf8Legacy};
 use crate::capability::Capability;
+use crate::error::Malformed;
 use crate::language::Language;
 use crate::reply::Reply;
 
@@ -18,18 +19,24 @@ pub(super) struct Connection {
     pub(super) language: Language,
     /// The banner timestamp while it may still be used (P-034).
     pub(super) timestamp: Option<String>,
+    /// What TLS says of the connection.
+    channel: Channel,
+    chance: Chance,
 }
 
 impl Connection {
     pub(super) fn new(policy: Policy) -> Self {
         let (secure, timestamp) = (policy.implicit_tls, policy.apop.clone());
-        Self { policy, secure, utf8: false, language: Language::default(), timestamp }
+        let (channel, chance) = (policy.channel.clone(), Chance::new(policy.chance.clone()));
+        let language = Language::default();
+        Self { policy, secure, utf8: false, language, timestamp, channel, chance }
     }
 
     /// TLS is on: whatever was agreed on before is forgotten (RFC 2595 §4, P-122). That goes
     /// for the banner timestamp too: the client had to forget the greeting (P-123).
-    pub(super) fn secured(&mut self) {
+    pub(super) fn secured(&mut self, channel: Channel) {
         self.secure = true;
+        self.channel = channel;
         self.utf8 = false;
         self.language = Language::default();
         self.timestamp = None;
@@ -45,11 +52,47 @@ impl Connection {
         self.policy.stls && !self.secure
     }
 
-    /// Whether this mechanism may be used now. LOGIN is under TLS only (`rulings` 5).
+    /// Whether this mechanism may be used now.
     pub(super) const fn offers(&self, mechanism: Mechanism) -> bool {
+        (self.takes_passwords() && self.has(mechanism)) && (self.secure || !needs_tls(mechanism))
+    }
+
+    /// Whether there is this mechanism here, under TLS or without.
+    const fn has(&self, mechanism: Mechanism) -> bool {
+        let usable = &self.policy.usable;
         match mechanism {
-            Mechanism::Plain => self.takes_passwords(),
-            Mechanism::Login => self.secure,
+            Mechanism::Plain | Mechanism::Login => true,
+            Mechanism::Scram { plus: false, .. } => usable.scram,
+            // P-111: only where there is something to bind to.
+            Mechanism::Scram { plus: true, .. } => usable.scram && self.channel.binds(),
+            Mechanism::OauthBearer | Mechanism::Xoauth2 => usable.tokens,
+            // P-116: only for who has shown a certificate.
+            Mechanism::External => usable.certificates && self.channel.peer.is_some(),
+            Mechanism::CramMd5 => usable.digests,
+            Mechanism::Anonymous => usable.anonymous,
+        }
+    }
+
+    /// Why a mechanism is refused that is not offered now.
+    pub(super) const fn not_offered(&self, mechanism: Mechanism) -> Reply {
+        if self.secure || !self.has(mechanism) {
+            Reply::Malformed(Malformed::Mechanism)
+        } else {
+            self.tls_required()
+        }
+    }
+
+    /// What an exchange starts from that begins now.
+    pub(super) fn surroundings(&mut self) -> Surroundings {
+        Surroundings {
+            nonce: self.chance.nonce(),
+            challenge: self.chance.challenge(&self.policy.hostname),
+            channel: self.channel.clone(),
+            // P-108: what was announced, not what could have been.
+            announces_plus: self
+                .mechanisms()
+                .iter()
+                .any(|mechanism| matches!(mechanism, Mechanism::Scram { plus: true, .. })),
         }
     }
 
@@ -115,4 +158,17 @@ impl Connection {
         let per_user = login.is_none() && announced.is_some_and(|announced| announced.per_user);
         Some(Capability::LoginDelay { seconds, per_user })
     }
+}
+
+/// LOGIN (`rulings` 5) and tokens (RFC 7628 §1, RFC 6750 §5.3) are for TLS alone, also where
+/// passwords may be sent in clear.
+const fn needs_tls(mechanism: Mechanism) -> bool {
+    matches!(
+        mechanism,
+        Mechanism::Login
+            | Mechanism::OauthBearer
+            | Mechanism::Xoauth2
+            | Mechanism::External
+            | Mechanism::Scram { plus: true, .. }
+    )
 }

@@ -7,10 +7,12 @@
 //! use std::sync::Arc;
 //! use std::time::Instant;
 //!
+//! use mail_wire::Secret;
+//! use mail_wire::sasl::Channel;
 //! use pop3_proto::extension::Extensions;
 //! use pop3_proto::server::Session;
 //! use pop3_proto::server::ask::{Answer, Ask, Next, Verified};
-//! use pop3_proto::server::policy::{Limits, Policy, Utf8Legacy};
+//! use pop3_proto::server::policy::{Limits, Policy, Usable, Utf8Legacy};
 //!
 //! # fn main() {
 //! let policy = Policy {
@@ -20,6 +22,9 @@
 //!     stls: false,
 //!     cleartext: false,
 //!     apop: None,
+//!     usable: Usable::default(),
+//!     channel: Channel::default(),
+//!     chance: Secret::new([0; 32]), // from the system's generator, not from a page
 //!     last: false,
 //!     extensions: Extensions::default(),
 //!     login_delay: None,
@@ -48,6 +53,7 @@
 //! ```
 
 pub mod ask;
+mod asked;
 mod authorization;
 mod connection;
 mod errand;

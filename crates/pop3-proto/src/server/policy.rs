@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use mail_wire::Secret;
+use mail_wire::sasl::Channel;
+
 use super::ask::Expire;
 use crate::extension::{Extension, Extensions};
 
@@ -21,6 +24,14 @@ pub struct Policy {
     pub cleartext: bool,
     /// The banner timestamp, angle brackets included, where APOP works (RFC 1939 §7).
     pub apop: Option<String>,
+    /// By which mechanisms somebody here can log in, beside PLAIN and LOGIN.
+    pub usable: Usable,
+    /// What TLS says of the connection where it is on from the first octet; later it comes with
+    /// [`Answer::Secured`](super::ask::Answer::Secured).
+    pub channel: Channel,
+    /// Octets from the system's generator, of this connection alone: nonces and challenges are
+    /// drawn from them.
+    pub chance: Secret<[u8; 32]>,
     /// Whether LAST (RFC 1460 §5) is answered.
     pub last: bool,
     /// Which of our own commands are answered, and announced.
@@ -46,6 +57,22 @@ impl Policy {
             None => self.last || !is("LAST"),
         }
     }
+}
+
+/// What the accounts of a site can be asked to prove, and how. What the connection has to have
+/// for it besides, as TLS or a channel binding, is looked at by the session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usable {
+    /// SCRAM: some credential has its keys (`rulings` 10).
+    pub scram: bool,
+    /// OAUTHBEARER and XOAUTH2: somebody can tell whether a token is good.
+    pub tokens: bool,
+    /// EXTERNAL: certificates name accounts.
+    pub certificates: bool,
+    /// CRAM-MD5: some credential has a secret that can be read.
+    pub digests: bool,
+    /// ANONYMOUS: there is a public maildrop.
+    pub anonymous: bool,
 }
 
 /// What CAPA says before login (RFC 2449 §§6.5, 6.7).

@@ -4,12 +4,14 @@ use std::time::{Duration, Instant};
 
 use mail_wire::Credentials;
 use mail_wire::line::{Line, LineSplitter};
+use mail_wire::sasl::Channel;
 
 use super::ask::{Answer, Ask, Commit, Next, Reason, Refusal, Send, Tell};
+use super::asked::Asked;
 use super::authorization::{Authorization, could_be_right, refusal_reply};
 use super::connection::Connection;
 use super::errand::{Errand, Outcome};
-use super::failures::{Fingerprint, fingerprint};
+use super::failures::Fingerprint;
 use super::policy::Policy;
 use super::progress::{Counters, Stage};
 use super::state::State;
@@ -105,21 +107,14 @@ impl Session {
         match (state, answer) {
             (State::Ended(reason), _) => self.state = State::Ended(reason),
             _ if !was_asked => {}
-            (State::Verifying(authorization, fingerprint), Answer::Verified(verified)) => {
-                self.state = State::Opening(authorization, fingerprint, verified);
-                self.queued = Some(Next::Ask(Ask::Open));
+            (State::Asking(mut authorization, asked), answer) => {
+                if let Some(verdict) = asked.answered(answer, &mut authorization) {
+                    self.state = State::Authorization(authorization);
+                    // No answer is given to what was read behind the command.
+                    self.carry_out(verdict, &[], output);
+                }
             }
-            (
-                State::Verifying(authorization, fingerprint)
-                | State::Opening(authorization, fingerprint, _),
-                Answer::Refused(refusal),
-            ) => self.refuse(authorization, fingerprint, refusal, output),
-            (State::Opening(_, _, verified), Answer::Opened(listing)) => {
-                let transaction = Transaction::new(listing, verified);
-                self.say(&transaction.opened(), output);
-                self.state = State::Transaction(transaction);
-            }
-            (State::Securing, Answer::Secured) => self.secured(),
+            (State::Securing, Answer::Secured(channel)) => self.secured(channel),
             (State::Away(mut transaction, errand), answer) => {
                 let outcome = errand.answered(answer, &mut transaction, &mut self.counters);
                 self.resume(transaction, outcome, output);
@@ -356,6 +351,16 @@ impl Session {
             }
             Verdict::Challenge(challenge) => write::write_challenge(&challenge, output),
             Verdict::Verify(credentials) => self.verify(credentials, output),
+            Verdict::Salt(question) => self.ask(Asked::Salt, Ask::Salt(question)),
+            Verdict::Admit(fingerprint, verified) => {
+                self.ask(Asked::Open(fingerprint, verified), Ask::Open);
+            }
+            Verdict::Enter(listing, verified) => {
+                let transaction = Transaction::new(listing, verified);
+                self.say(&transaction.opened(), output);
+                self.state = State::Transaction(transaction);
+            }
+            Verdict::Refuse(fingerprint, refusal) => self.refuse(fingerprint, refusal, output),
             Verdict::Secure => self.secure(input, output),
             Verdict::Retrieve(number, lines) => {
                 let errand = Errand::Retrieve(Send { number, lines });
@@ -420,36 +425,32 @@ impl Session {
         false
     }
 
+    /// The driver has to answer something for AUTHORIZATION first.
+    fn ask(&mut self, asked: Asked, ask: Ask) {
+        if let State::Authorization(authorization) = self.state.take() {
+            self.queued = Some(Next::Ask(ask));
+            self.state = State::Asking(authorization, asked);
+        }
+    }
+
     fn verify(&mut self, credentials: Credentials, output: &mut Vec<u8>) {
-        let state = self.state.take();
-        let State::Authorization(authorization) = state else {
-            self.state = state;
-            return;
-        };
-        let fingerprint = fingerprint(&credentials);
+        let State::Authorization(authorization) = &mut self.state else { return };
+        let fingerprint = authorization.failures.fingerprint(&credentials);
         if could_be_right(&credentials, &self.connection.policy.limits) {
-            self.state = State::Verifying(authorization, fingerprint);
-            self.queued = Some(Next::Ask(Ask::Verify(credentials)));
+            self.ask(Asked::Verify(fingerprint), Ask::Verify(credentials));
         } else {
-            self.refuse(authorization, fingerprint, Refusal::Credentials, output);
+            let verdict = authorization.refused(fingerprint, Refusal::Credentials);
+            self.carry_out(verdict, &[], output);
         }
     }
 
     /// The login failed: back to AUTHORIZATION, from the start (P-027).
-    fn refuse(
-        &mut self,
-        mut authorization: Authorization,
-        fingerprint: Fingerprint,
-        refusal: Refusal,
-        output: &mut Vec<u8>,
-    ) {
-        let limits = &self.connection.policy.limits;
-        let ends = authorization.failed(fingerprint, &refusal, limits);
+    fn refuse(&mut self, fingerprint: Fingerprint, refusal: Refusal, output: &mut Vec<u8>) {
+        let State::Authorization(authorization) = &mut self.state else { return };
+        let ends = authorization.failed(fingerprint, &refusal, &self.connection.policy.limits);
         self.counters.failures = authorization.failures.different();
-        let reply = refusal_reply(refusal);
-        self.state = State::Authorization(authorization);
         // B-14: the refusal comes before the close, or it looks like a broken network.
-        self.say(&reply, output);
+        self.say(&refusal_reply(refusal), output);
         if ends {
             self.end(Reason::Failures);
         }
@@ -469,8 +470,8 @@ impl Session {
     }
 
     /// TLS is on: everything is new but the counters and the policy (P-122).
-    fn secured(&mut self) {
-        self.connection.secured();
+    fn secured(&mut self, channel: Channel) {
+        self.connection.secured(channel);
         self.state = State::Authorization(Authorization::default());
         self.splitter = LineSplitter::default();
         self.long_line = false;

@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use super::ask::{Reason, Verified};
+use super::ask::Reason;
+use super::asked::Asked;
 use super::authorization::Authorization;
 use super::errand::Errand;
-use super::failures::Fingerprint;
 use super::progress::Stage;
 use super::transaction::Transaction;
 
@@ -13,10 +13,8 @@ use super::transaction::Transaction;
 #[derive(Debug)]
 pub(super) enum State {
     Authorization(Authorization),
-    /// `Ask::Verify` is out.
-    Verifying(Authorization, Fingerprint),
-    /// `Ask::Open` is out, or queued.
-    Opening(Authorization, Fingerprint, Verified),
+    /// The driver has a question before login to answer.
+    Asking(Authorization, Asked),
     /// `Ask::Secure` is out.
     Securing,
     Transaction(Transaction),
@@ -36,9 +34,7 @@ impl State {
     /// As the driver knows it.
     pub(super) const fn stage(&self) -> Stage {
         match self {
-            Self::Authorization(_) | Self::Verifying(..) | Self::Opening(..) | Self::Securing => {
-                Stage::Authorization
-            }
+            Self::Authorization(_) | Self::Asking(..) | Self::Securing => Stage::Authorization,
             Self::Transaction(_) | Self::Away(..) => Stage::Transaction,
             Self::Updating(_) => Stage::Update,
             Self::Ended(_) => Stage::Ended,

@@ -76,6 +76,7 @@ impl Transaction {
             Command::Uidl(Some(number)) => Verdict::Say(self.unique_id(number)),
             Command::Retr(number) => self.retrieve(number, None, connection),
             Command::Top(number, lines) => self.retrieve(number, Some(lines), connection),
+            Command::Dele(_) if self.verified.read_only => Verdict::Say(Reply::ReadOnly),
             Command::Dele(number) => Verdict::Say(self.mark(number)),
             Command::Noop => Verdict::Say(Reply::Nothing),
             Command::Rset => Verdict::Say(self.reset()),

@@ -1,9 +1,13 @@
 //! What a state makes of a command: what should happen, not how it looks on the wire.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use mail_wire::{Credentials, MessageNumber};
+use mail_wire::sasl::scram::SaltQuestion;
+use mail_wire::{Credentials, Listing, MessageNumber};
 
+use super::ask::{Refusal, Verified};
+use super::failures::Fingerprint;
 use crate::reply::Reply;
 
 /// What should happen. The session carries it out.
@@ -21,6 +25,14 @@ pub(super) enum Verdict {
     Challenge(Vec<u8>),
     /// Ask whether these are right.
     Verify(Credentials),
+    /// Ask for a salt.
+    Salt(SaltQuestion),
+    /// They were right, and the client knows what it has to: go on.
+    Admit(Fingerprint, Verified),
+    /// The maildrop is open: into TRANSACTION.
+    Enter(Arc<Listing>, Verified),
+    /// They were wrong, and the client knows what it has to: say so.
+    Refuse(Fingerprint, Refusal),
     /// Go over to TLS.
     Secure,
     /// Ask for this message; all of it, or this many lines of its body.

@@ -213,7 +213,7 @@ fn an_answer_that_does_not_fit_ends_the_session() {
         || Answer::Found,
         || Answer::Lost { temporary: true },
         || Answer::Committed(pop3_proto::server::ask::Commit::Failed),
-        || Answer::Secured,
+        || Answer::Secured(mail_wire::sasl::Channel::default()),
         || Answer::Refreshed(std::sync::Arc::default()),
         || Answer::NotRefreshed { temporary: true },
         || Answer::Digested([0; 32]),

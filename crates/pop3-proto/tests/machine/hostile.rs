@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mail_wire::Listing;
+use mail_wire::sasl::Channel;
+use mail_wire::sasl::scram::{Salt, Signature};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -22,7 +24,8 @@ fn octets() -> impl Strategy<Value = Vec<u8>> {
             "AUTH PLAIN", "AGFubgByaWdodA==", "AUTH LOGIN", "*", "AUTH", "STAT", "LIST", "LIST 1",
             "UIDL", "UIDL 2", "RETR 1", "RETR 3", "TOP 1 0", "TOP 2 9", "DELE 1", "DELE 2", "RSET",
             "NOOP", "CAPA", "UTF8", "LANG", "LANG de", "LANG en", "LAST", "QUIT", "STLS", "",
-            "GET / HTTP/1.0", "SSH-2.0-x", "APOP ann 0123456789abcdef0123456789abcdef",
+            "AUTH SCRAM-SHA-256 biwsbj1hbm4scj1hYmM=", "AUTH CRAM-MD5", "AUTH ANONYMOUS =",
+            "AUTH XOAUTH2 dXNlcj1hbm4BYXV0aD1CZWFyZXIgeAEB", "GET / HTTP/1.0", "SSH-2.0-x", "APOP ann 0123456789abcdef0123456789abcdef",
         ]).prop_map(|line| line.as_bytes().to_vec()),
         3 => vec(any::<u8>(), 0..12),
         1 => (0_usize..3000).prop_map(|length| vec![b'A'; length]),
@@ -83,7 +86,7 @@ fn event() -> impl Strategy<Value = Event> {
 
 fn answer(kind: u8) -> Answer {
     let wait = Duration::ZERO;
-    match kind % 14 {
+    match kind % 16 {
         0..=2 => Answer::Verified(Verified::default()),
         3 | 4 => Answer::Opened(Arc::new(Listing::default())),
         5 => Answer::Refused(Refusal::Credentials),
@@ -94,7 +97,12 @@ fn answer(kind: u8) -> Answer {
         10 => Answer::Lost { temporary: kind > 99 },
         11 => Answer::Committed(Commit::Failed),
         12 => Answer::Committed(Commit::Removed { left: 0 }),
-        _ => Answer::Secured,
+        13 => Answer::Salted(Salt { octets: vec![kind; 8], iterations: 4_096 }),
+        14 => {
+            let signature = Some(Signature(vec![kind; 32]));
+            Answer::Verified(Verified { signature, ..Verified::default() })
+        }
+        _ => Answer::Secured(Channel::default()),
     }
 }
 

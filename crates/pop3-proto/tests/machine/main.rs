@@ -10,6 +10,7 @@ mod extensions;
 mod framing;
 mod hostile;
 mod login;
+mod mechanisms;
 mod model;
 mod sasl;
 mod state_table;

@@ -69,6 +69,7 @@ fn replies() -> Vec<Reply> {
         Reply::TooManyBad,
         Reply::PlaintextAfterStls,
         Reply::Draining,
+        Reply::ReadOnly,
         Reply::Crowded,
         Reply::AccountChanged,
         Reply::NotHttp,
@@ -105,6 +106,15 @@ fn malformed() -> impl Iterator<Item = Malformed> {
         Malformed::Sasl(sasl::Malformed::Empty),
         Malformed::Sasl(sasl::Malformed::NotUtf8),
         Malformed::Sasl(sasl::Malformed::Over),
+        Malformed::Sasl(sasl::Malformed::Grammar),
+        Malformed::Sasl(sasl::Malformed::Unexpected),
+        Malformed::Sasl(sasl::Malformed::TooLong),
+        Malformed::Sasl(sasl::Malformed::Extension),
+        Malformed::Sasl(sasl::Malformed::Nonce),
+        Malformed::Sasl(sasl::Malformed::Binding),
+        Malformed::Sasl(sasl::Malformed::Downgrade),
+        Malformed::Sasl(sasl::Malformed::Token),
+        Malformed::Sasl(sasl::Malformed::NoIdentity),
         Malformed::Language,
     ]
     .into_iter()

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mail_wire::dot::{Stuffer, TopCut};
-use mail_wire::{Credentials, Listing, ListingBuilder, MessageId, MessageNumber, Octets, Uidl};
-use pop3_proto::apop::ApopDigest;
+use mail_wire::sasl::Channel;
+use mail_wire::sasl::scram::{Keys, Proof, Salt, Signature};
+use mail_wire::{
+    Credentials, Listing, ListingBuilder, MessageId, MessageNumber, Octets, Secret, Uidl,
+};
 use pop3_proto::extension::Extensions;
 use pop3_proto::server::Session;
 use pop3_proto::server::ask::{Answer, Ask, Commit, Expire, Next, Reason, Refusal, Send, Verified};
-use pop3_proto::server::policy::{Announced, Limits, Policy, Utf8Legacy};
+use pop3_proto::server::policy::{Announced, Limits, Policy, Usable, Utf8Legacy};
 use sha2::{Digest as _, Sha256};
 
 use crate::dialog::{Fault, Fixture, Message};
@@ -30,6 +33,9 @@ pub(crate) fn policy(fixture: &Fixture) -> Policy {
         stls: fixture.stls,
         cleartext: fixture.cleartext,
         apop: fixture.apop.clone(),
+        usable: Usable::default(),
+        channel: Channel::default(),
+        chance: Secret::new([7; 32]),
         last: fixture.last,
         extensions: if fixture.extensions { Extensions::all() } else { Extensions::default() },
         login_delay: fixture
@@ -65,6 +71,11 @@ fn listing(messages: &[Message]) -> Arc<Listing> {
     Arc::new(listing.finish())
 }
 
+/// Whether there is such an account or not.
+fn salt_of(name: &[u8]) -> Salt {
+    Salt { octets: [b"salt of ", name].concat(), iterations: 4_096 }
+}
+
 fn sha256(octets: &[u8]) -> [u8; 32] {
     Sha256::digest(octets).into()
 }
@@ -75,6 +86,8 @@ pub(crate) struct Peer {
     pub(crate) fixture: Fixture,
     pub(crate) verified: Verified,
     pub(crate) listing: Arc<Listing>,
+    /// What TLS says once STLS has turned it on.
+    pub(crate) channel: Channel,
     pub(crate) now: Instant,
     /// What UPDATE removed; `None` while it was never asked for.
     pub(crate) removed: Option<Vec<u32>>,
@@ -115,6 +128,7 @@ impl Peer {
             fixture,
             verified: Verified::default(),
             listing,
+            channel: Channel::default(),
             now,
             removed: None,
             asked: Vec::new(),
@@ -201,10 +215,22 @@ impl Peer {
                 self.asked.push("verify");
                 if self.has(Fault::Directory) {
                     Answer::Refused(Refusal::Temporary)
+                } else if let Credentials::Scram(proof) = &credentials
+                    && let signature @ Some(_) = self.signature(proof)
+                {
+                    Answer::Verified(Verified { signature, ..self.verified.clone() })
                 } else if self.knows(&credentials) {
                     Answer::Verified(self.verified.clone())
                 } else {
                     Answer::Refused(Refusal::Credentials)
+                }
+            }
+            Ask::Salt(question) => {
+                self.asked.push("salt");
+                if self.has(Fault::Directory) {
+                    Answer::Refused(Refusal::Temporary)
+                } else {
+                    Answer::Salted(salt_of(&question.name))
                 }
             }
             Ask::Open => {
@@ -264,7 +290,7 @@ impl Peer {
                 self.asked.push("secure");
                 // Nothing that came before may be kept.
                 self.input.clear();
-                Answer::Secured
+                Answer::Secured(self.channel.clone())
             }
         }
     }
@@ -275,6 +301,17 @@ impl Peer {
         Commit::Removed { left: self.listing.len() - removed.len() }
     }
 
+    /// SCRAM's proof in turn, if this one is right.
+    fn signature(&self, proof: &Proof) -> Option<Signature> {
+        let (name, secret) = self
+            .fixture
+            .accounts
+            .iter()
+            .find(|(account, _)| account.as_bytes() == proof.name && proof.authzid.is_none())?;
+        let keys = Keys::of(secret.as_bytes(), &salt_of(name.as_bytes()), proof.hash);
+        keys.verify(proof)
+    }
+
     fn knows(&self, credentials: &Credentials) -> bool {
         self.fixture.accounts.iter().any(|(account, secret)| match credentials {
             Credentials::Password { authzid, name, password } => {
@@ -282,10 +319,20 @@ impl Peer {
                     && name == account.as_bytes()
                     && password.expose() == secret.as_bytes()
             }
-            Credentials::Apop { name, timestamp, digest } => {
+            Credentials::Digest { method, name, challenge, digest } => {
                 name == account.as_bytes()
-                    && ApopDigest::of(timestamp, secret.as_bytes()).octets() == *digest
+                    && method.of(challenge.as_bytes(), secret.as_bytes()) == *digest
             }
+            Credentials::Token { name, token } => {
+                name.as_ref().is_none_or(|name| name == account.as_bytes())
+                    && *token.expose() == format!("token-of-{account}").into_bytes()
+            }
+            Credentials::External { authzid, peer } => {
+                peer.common_name.as_ref() == Some(account)
+                    && authzid.as_ref().is_none_or(|name| name == account.as_bytes())
+            }
+            Credentials::Anonymous { .. } => true,
+            Credentials::Scram(_) => false,
         })
     }
 

@@ -35,7 +35,7 @@ impl Parts {
             Credentials::Password { authzid, name, password } => {
                 self.verify_password(authzid.as_deref(), &name, password, origin)
             }
-            Credentials::Apop { name, digest, .. } => {
+            Credentials::Digest { name, digest, .. } => {
                 // A digest can be checked only against a password that can be read back, and
                 // none is kept: the same work as for a password, and no.
                 let parts = Arc::clone(self);
@@ -49,6 +49,10 @@ impl Parts {
                     refused("no secret that apop could be checked against is kept")
                 })
             }
+            Credentials::Scram(_)
+            | Credentials::Token { .. }
+            | Credentials::External { .. }
+            | Credentials::Anonymous { .. } => ready(refused("this is not offered")),
         }
     }
 

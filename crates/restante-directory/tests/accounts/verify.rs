@@ -221,9 +221,10 @@ async fn apop_is_refused_after_the_same_work() {
     site.add("anna", "tanstaaf").await;
     for name in ["anna", "nobody"] {
         let before = site.accounts.numbers().hashes;
-        let credentials = Credentials::Apop {
+        let credentials = Credentials::Digest {
+            method: mail_wire::DigestMethod::Apop,
             name: name.as_bytes().to_vec(),
-            timestamp: "<1896.697170952@dbc.mtview.ca.us>".to_owned(),
+            challenge: "<1896.697170952@dbc.mtview.ca.us>".to_owned(),
             digest: *b"\xc4\xc9\x33\x4b\xac\x56\x0e\xcc\x97\x9e\x58\x00\x1b\x3e\x22\xfb",
         };
         reason(site.accounts.verify(credentials, home()).await);

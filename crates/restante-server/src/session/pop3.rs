@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use mail_wire::{Credentials, MessageNumber};
+use mail_wire::sasl::Channel;
+use mail_wire::{Credentials, MessageNumber, Secret};
 use pop3_proto::server::ask::{
     Answer, Ask, Commit, Expire, Next, Reason, Refusal, Send, Tell, Verified,
 };
-use pop3_proto::server::policy::{Announced, Limits, Policy, Utf8Legacy};
+use pop3_proto::server::policy::{Announced, Limits, Policy, Usable, Utf8Legacy};
 use pop3_proto::server::session::Session;
 use restante_directory::{Account, Origin, Scope, Secrecy, Spread, VerifyError};
 use restante_store::StoreError;
@@ -289,6 +290,8 @@ impl Driver<'_> {
     async fn answer(&mut self, ask: Ask) -> Result<(), End> {
         let answer = match ask {
             Ask::Verify(credentials) => self.verify(credentials).await,
+            // Nothing is announced yet that could lead here.
+            Ask::Salt(_) => Answer::Refused(Refusal::Temporary),
             Ask::Open => self.open().await,
             Ask::Retrieve(number) => self.retrieve(number).await,
             Ask::Commit(numbers) => {
@@ -333,6 +336,7 @@ impl Driver<'_> {
                 let verified = Verified {
                     login_delay: account.login_delay,
                     expire: Some(expire(days, context)),
+                    ..Verified::default()
                 };
                 self.verified = Some(account);
                 Answer::Verified(verified)
@@ -502,7 +506,11 @@ impl Driver<'_> {
             Ok(secured) => {
                 self.visit.secured = Some(secured);
                 self.connection.borrow_output();
-                self.session.answer(Answer::Secured, &mut self.connection.output, now());
+                self.session.answer(
+                    Answer::Secured(Channel::default()),
+                    &mut self.connection.output,
+                    now(),
+                );
                 Ok(())
             }
             Err(()) => Err(End::Hung),
@@ -531,6 +539,9 @@ fn policy(visit: &Visit, context: &Context, spread: Option<Spread>) -> Policy {
         stls: context.tls.is_some() && !implicit_tls,
         cleartext: visit.cleartext,
         apop: None,
+        usable: Usable::default(),
+        channel: Channel::default(),
+        chance: Secret::new([0; 32]),
         last: settings.last,
         extensions: settings.extensions,
         login_delay: spread.and_then(|spread| {
