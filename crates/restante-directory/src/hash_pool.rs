@@ -1,6 +1,7 @@
 //! Where hashes are computed: a bounded pool, so that a flood of guesses keeps neither the
 //! event loop nor all of the machine busy.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -24,7 +25,7 @@ struct Benches(Mutex<Vec<Workbench>>);
 /// What the pool has done since it was made.
 #[derive(Default)]
 struct Counts {
-    computed: AtomicU64,
+    computed: Mutex<BTreeMap<&'static str, u64>>,
     refused: AtomicU64,
 }
 
@@ -64,7 +65,7 @@ impl HashPool {
         tokio::task::spawn_blocking(move || {
             let mut bench = benches.take();
             let result = work(&mut bench);
-            counts.computed.fetch_add(bench.computed, Ordering::Relaxed);
+            counts.add(bench.counted());
             // Before the place is free, so that who gets it finds the bench.
             benches.give_back(bench);
             drop((place, inside));
@@ -76,7 +77,12 @@ impl HashPool {
 
     /// How many hashes were computed.
     pub(crate) fn computed(&self) -> u64 {
-        self.counts.computed.load(Ordering::Relaxed)
+        self.computed_by_family().values().fold(0, |sum, count| sum.saturating_add(*count))
+    }
+
+    /// How many hashes of each family were computed.
+    pub(crate) fn computed_by_family(&self) -> BTreeMap<&'static str, u64> {
+        self.counts.computed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How often it was too full.
@@ -87,6 +93,16 @@ impl HashPool {
     /// How many are computed or wait.
     pub(crate) fn inside(&self) -> usize {
         self.inside.load(Ordering::Relaxed)
+    }
+}
+
+impl Counts {
+    fn add(&self, computed: &[(&'static str, u64)]) {
+        let mut counts = self.computed.lock().unwrap_or_else(PoisonError::into_inner);
+        for (family, computed) in computed {
+            let count = counts.entry(family).or_default();
+            *count = count.saturating_add(*computed);
+        }
     }
 }
 
@@ -131,6 +147,8 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
+    use crate::password::Hasher;
+    use crate::settings::HashCost;
 
     // security §4.2: a full queue says so at once, and empties again
     #[tokio::test]
@@ -163,7 +181,7 @@ mod tests {
         drop(second);
         let second = tokio::spawn({
             let pool = Arc::clone(&pool);
-            async move { pool.run(|bench| bench.computed = 3).await }
+            async move { pool.run(|bench| (0..3).for_each(|_| bench.count("PLAIN"))).await }
         });
         release.send(()).unwrap();
         first.await.unwrap().unwrap();
@@ -175,10 +193,12 @@ mod tests {
     #[tokio::test]
     async fn many_hashes_use_as_many_benches_as_there_are_places() {
         let pool = Arc::new(HashPool::new(2, 100));
-        let hash = "$argon2id$v=19$m=64,t=1,p=1$c2FsdHNhbHQ$c29tZXRoaW5nIHRoYXQgaXMgMzI";
+        let cost = HashCost { memory_kib: 64, passes: 1, lanes: 1 };
+        let hash = Hasher::new(cost).unwrap().dummy().unwrap();
         let asked = (0..60).map(|_| {
-            let pool = Arc::clone(&pool);
-            tokio::spawn(async move { pool.run(|bench| bench.fits(hash, b"wrong")).await.unwrap() })
+            let (pool, hash) = (Arc::clone(&pool), hash.clone());
+            let fits = move |bench: &mut Workbench| hash.fits(b"wrong", bench);
+            tokio::spawn(async move { pool.run(fits).await.unwrap() })
         });
         for asked in asked.collect::<Vec<_>>() {
             assert!(!asked.await.unwrap());

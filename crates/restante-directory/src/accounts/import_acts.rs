@@ -10,7 +10,7 @@ use super::insert::AccountRow;
 use super::own_rules;
 use super::parts::Parts;
 use crate::import_line::{self, ImportEntry, ImportedPassword};
-use crate::password::Forms;
+use crate::password::{Forms, Stored, read};
 use crate::records::{ImportBatch, ImportReport};
 use crate::refusal::ManageError;
 use crate::rules::Rule;
@@ -112,7 +112,10 @@ impl Parts {
         };
         let fits = self
             .pool
-            .run(move |bench| forms.matching(kept.expose(), false, bench).is_some())
+            .run(move |bench| match read(kept.expose()) {
+                Ok(Stored::Password(kept)) => forms.matching(&kept, bench).is_some(),
+                Ok(Stored::Nothing) | Err(_) => false,
+            })
             .await
             .map_err(|full| ManageError::Unavailable { detail: full.0.to_owned() })?;
         Ok(if fits { Prepared::Same } else { Prepared::Different })

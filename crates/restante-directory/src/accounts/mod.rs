@@ -19,6 +19,7 @@ mod state;
 mod survey;
 mod verify;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -79,6 +80,11 @@ impl Accounts {
             hashes_refused: self.parts.pool.refused(),
             hashes_waiting: self.parts.pool.inside(),
         }
+    }
+
+    /// How many password hashes of each family were computed since it was opened.
+    pub fn hashes_by_family(&self) -> BTreeMap<&'static str, u64> {
+        self.parts.pool.computed_by_family()
     }
 
     /// Looks something up where blocking is allowed.

@@ -16,7 +16,7 @@ use crate::cache::VerifiedCache;
 use crate::clock::Clock;
 use crate::domain::Domain;
 use crate::hash_pool::HashPool;
-use crate::password::Hasher;
+use crate::password::{Hasher, Verifier};
 use crate::refusal::OpenError;
 use crate::rules::Rules;
 use crate::settings::Settings;
@@ -37,7 +37,7 @@ pub(super) struct Parts {
     pub(super) pool: HashPool,
     pub(super) hasher: Hasher,
     /// What unknown users are checked against.
-    pub(super) dummy: Secret<String>,
+    pub(super) dummy: Verifier,
     /// App passwords are kept under this. It lies in the database itself: one file is a whole
     /// backup, and 128 random bits cannot be guessed by whoever steals both.
     pub(super) app_key: Secret<[u8; 32]>,
@@ -55,7 +55,7 @@ impl Parts {
         let hasher = Hasher::new(settings.hash)
             .map_err(|why| OpenError::Setting { setting: "hash", why })?;
         let broken = |detail| OpenError::Database { path: path.to_owned(), detail };
-        let dummy = Secret::new(hasher.dummy().map_err(broken)?);
+        let dummy = hasher.dummy().map_err(broken)?;
         let verified =
             VerifiedCache::new(settings.cache_life, settings.cache_entries).map_err(broken)?;
         let database = Database::open(path, settings.readers, settings.clock.now())?;

@@ -14,7 +14,7 @@ use super::state::AccountState;
 use crate::address::Name;
 use crate::app_password::{AppPassword, Digest};
 use crate::directory::{Account, Origin, Pending, VerifyError};
-use crate::password::Forms;
+use crate::password::{Forms, Stored, read};
 
 type Verdict = Result<Account, VerifyError>;
 
@@ -22,6 +22,12 @@ type Verdict = Result<Account, VerifyError>;
 enum Offered {
     App(Digest),
     Main(Forms),
+}
+
+/// A hash, and the one of the same password that takes its place.
+struct Renewed {
+    old: Secret<String>,
+    new: Secret<String>,
 }
 
 impl Parts {
@@ -143,37 +149,45 @@ impl Parts {
         }
     }
 
-    /// Computes the hashes of an offered password for nothing, against the dummy.
+    /// Does the work of a login that fails, for one that fails whatever was offered.
     async fn compute_for_nothing(&self, forms: Forms) -> Result<(), VerifyError> {
         let dummy = self.dummy.clone();
         self.pool
-            .run(move |bench| {
-                forms.matching(dummy.expose(), true, bench);
-            })
+            .run(move |bench| forms.compute_all(&dummy, bench))
             .await
             .map_err(|full| VerifyError::Unavailable { detail: full.0.to_owned() })
     }
 
     /// Whether a form of the password fits the hash, and a new hash if this one is of another
-    /// form or cheaper than today's.
+    /// form, of another family or cheaper than today's.
+    ///
+    /// Where none fits and the hash is of another kind than the dummy, the dummy is computed as
+    /// well: else a cheap hash would tell by its time that there is such an account.
     async fn compute_for(
         &self,
         forms: Forms,
         hash: Secret<String>,
         password: &Secret<Vec<u8>>,
-    ) -> Result<(bool, Option<(Secret<String>, Secret<String>)>), VerifyError> {
-        let (hasher, password) = (self.hasher.clone(), password.clone());
+    ) -> Result<(bool, Option<Renewed>), VerifyError> {
+        let (hasher, password, dummy) = (self.hasher.clone(), password.clone(), self.dummy.clone());
         self.pool
             .run(move |bench| {
-                let Some(form) = forms.matching(hash.expose(), false, bench) else {
+                let Ok(Stored::Password(verifier)) = read(hash.expose()) else {
+                    forms.compute_all(&dummy, bench);
                     return (false, None);
                 };
-                let stale = form != 0 || hasher.is_cheaper(hash.expose());
+                let Some(form) = forms.matching(&verifier, bench) else {
+                    if verifier.kind() != dummy.kind() {
+                        forms.compute_all(&dummy, bench);
+                    }
+                    return (false, None);
+                };
+                let stale = form != 0 || hasher.is_stale(&verifier);
                 let new = stale
                     .then(|| Forms::to_store(password.expose()))
                     .flatten()
                     .and_then(|form| hasher.hash(form.expose(), bench).ok())
-                    .map(|new| (hash, Secret::new(new)));
+                    .map(|new| Renewed { old: hash, new: Secret::new(new) });
                 (true, new)
             })
             .await
@@ -186,7 +200,7 @@ impl Parts {
     async fn store_rehashed(
         self: &Arc<Self>,
         state: &Arc<AccountState>,
-        (old, new): (Secret<String>, Secret<String>),
+        Renewed { old, new }: Renewed,
     ) {
         let id = state.id;
         let _ = self

@@ -62,13 +62,61 @@ async fn imported_hashes_log_in() {
     }
 }
 
+// issue 4: every scheme that an operator brings is taken as it is, and is argon2id after the
+// first login. A failed login at a cheap hash costs what one at no account at all costs.
+#[tokio::test]
+async fn foreign_hashes_are_renewed_at_login() {
+    let site = Site::new();
+    let golden: Vec<(&str, &str)> = include_str!("../fixtures/hashes/golden.txt")
+        .lines()
+        .filter_map(|line| line.split_once('\t').zip(line.rsplit_once('\t')))
+        .map(|((password, _), (head, _))| (password, head.split_once('\t').unwrap().1))
+        .filter(|(password, hash)| *password == "tanstaaf" && !hash.contains("ARGON2"))
+        .collect();
+    assert!(golden.len() > 40);
+    let mut lines = String::new();
+    for ((_, hash), number) in golden.iter().zip(1..) {
+        writeln!(lines, "u{number}:{hash}").unwrap();
+    }
+    let report = import(&site, &lines, false).await;
+    assert_eq!((report.added, report.refused), (golden.len() as u64, 0), "{report:?}");
+    let work = async |name: &str| {
+        let before = site.accounts.hashes_by_family();
+        reason(site.login(name, "Tanstaaf").await);
+        let after = site.accounts.hashes_by_family();
+        let more = after.into_iter().map(|(family, count)| {
+            (family, count - before.get(family).copied().unwrap_or_default())
+        });
+        more.filter(|(_, count)| *count > 0).collect::<Vec<_>>()
+    };
+    assert_eq!(work("nobody").await, [("ARGON2ID", 1)]);
+    for ((_, hash), number) in golden.iter().zip(1..) {
+        let name = format!("u{number}");
+        let failed = work(&name).await;
+        assert!(failed.contains(&("ARGON2ID", 1)) && failed.len() <= 2, "{hash}: {failed:?}");
+        site.login(&name, "tanstaaf").await.unwrap_or_else(|why| panic!("{hash}: {why}"));
+        assert_eq!(work(&name).await, [("ARGON2ID", 1)], "{hash}");
+        site.login(&name, "tanstaaf").await.unwrap();
+    }
+    let foreign: u64 = rusqlite::Connection::open(site.path())
+        .unwrap()
+        .query_row("SELECT count(*) FROM account WHERE hash NOT LIKE '$argon2id$%'", [], |row| {
+            row.get(0)
+        })
+        .unwrap();
+    assert_eq!(foreign, 0);
+    // A second run knows the lines, though the hashes are others now.
+    let report = import(&site, &lines, false).await;
+    assert_eq!((report.added, report.refused), (0, 0), "{report:?}");
+}
+
 // all problems at once, each with its line and the scheme; nothing of a password in them
 #[tokio::test]
 async fn problems_have_line_numbers() {
     let site = Site::new();
     site.add("there", "x").await;
     let file = format!(
-        "anna@example.org:{{SSHA}}c2VjcmV0\n\
+        "anna@example.org:{{OTP}}c2VjcmV0\n\
          bert@example.com:{h}\n\
          a/b@example.org:{h}\n\
          nothing\n\
@@ -89,7 +137,7 @@ async fn problems_have_line_numbers() {
             assert!(problem.why.contains(text), "{problem:?}");
             assert!(!problem.why.contains("secret"));
         };
-        says(1, "{SSHA}");
+        says(1, "{OTP}");
         says(2, "example.com");
         says(5, "another password");
         says(6, "there@example.org");
