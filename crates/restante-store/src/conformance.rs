@@ -8,7 +8,7 @@ mod bringing;
 mod corpus;
 mod custody;
 mod factory;
-mod mail;
+pub(crate) mod mail;
 mod quotas;
 mod reading;
 mod removing;

@@ -19,6 +19,19 @@ pub trait Custody: Send + Sync {
         maildrop: MaildropId,
     ) -> Pending<'_, Result<Vec<WithheldMessage>, StoreError>>;
 
+    /// What is laid over the messages of a maildrop, of each over which anything is, in the
+    /// order of delivery.
+    fn laid(&self, maildrop: MaildropId)
+    -> Pending<'_, Result<Vec<(MessageId, Laid)>, StoreError>>;
+
+    /// Lays this over messages over which nothing is yet, durably: for whoever copies a maildrop.
+    /// Those that are gone are passed over.
+    fn lay(
+        &self,
+        maildrop: MaildropId,
+        laid: Vec<(MessageId, Laid)>,
+    ) -> Pending<'_, Result<(), StoreError>>;
+
     /// Offers messages again, durably: what was held, set aside, or hidden from whomever is
     /// listed again for all. Answers with the unique-ids that they have now, in their order.
     ///
@@ -100,6 +113,29 @@ pub enum Aside {
     NeverFinished,
     /// Somebody said so.
     Asked,
+}
+
+/// What is laid over a message that is there. Times are kept to the millisecond.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Laid {
+    /// Held until then, after which it is destroyed.
+    pub held_until: Option<SystemTime>,
+    /// Set aside, and why.
+    pub set_aside: Option<Aside>,
+    /// The credentials that it is hidden from, in order.
+    pub hidden_from: Vec<u64>,
+    /// How many sessions died at it running.
+    pub deaths: u32,
+    /// When it was first retrieved to its end.
+    pub retrieved: Option<SystemTime>,
+}
+
+impl Laid {
+    /// Whether nobody is listed the message.
+    #[must_use]
+    pub const fn is_withheld(&self) -> bool {
+        self.held_until.is_some() || self.set_aside.is_some()
+    }
 }
 
 /// A message that is there and not listed for everyone.

@@ -23,6 +23,7 @@ mod arrivals;
 mod body;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+pub mod copy;
 mod crlf;
 pub mod custody;
 mod damage;
@@ -42,7 +43,7 @@ pub use damage::Damage;
 pub use error::StoreError;
 pub use pending::Pending;
 pub use store::{
-    Delivery, Incoming, Maildrop, Promises, Provenance, Recipient, Removed, Store, Stored,
+    Delivery, Incoming, Maildrop, Origin, Promises, Provenance, Recipient, Removed, Store, Stored,
     Surrogate, Usage,
 };
 pub use upkeep::{

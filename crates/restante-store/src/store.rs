@@ -5,6 +5,7 @@
 //! [`Promises`] that it does not; `conformance` asks for exactly that.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use mail_wire::{Form, Listing, MaildropId, MessageId, MessageNumber, Octets, Quota, Uidl};
 
@@ -60,6 +61,16 @@ pub trait Store: Send + Sync + 'static {
     /// to be asked at each RCPT.
     fn usage(&self, maildrop: MaildropId) -> Pending<'_, Result<Usage, StoreError>>;
 
+    /// The maildrops that hold something, in the order of their numbers; some that hold nothing
+    /// may be among them.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] by a store that cannot name them.
+    fn maildrops(&self) -> Pending<'_, Result<Vec<MaildropId>, StoreError>> {
+        let detail = "this store cannot say which maildrops there are".to_owned();
+        Box::pin(async move { Err(StoreError::Refused { detail }) })
+    }
+
     /// What it remembers of messages beyond that they are there; `None`: nothing.
     fn custody(&self) -> Option<&dyn Custody> {
         None
@@ -112,6 +123,17 @@ pub struct Provenance {
     pub peer: String,
     /// The reverse-path; empty for a report.
     pub sender: String,
+}
+
+/// What a store knows of how a message came to be in a maildrop.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// When it was accepted, where that is known.
+    pub accepted: Option<SystemTime>,
+    /// From where.
+    pub provenance: Provenance,
+    /// The address it was sent to; empty if that is not known.
+    pub address: String,
 }
 
 /// One recipient of a delivery.
@@ -169,6 +191,11 @@ pub trait Maildrop: Send {
     /// possible. The octets, unstuffed, are as many as the listing says.
     fn read(&self, number: MessageNumber) -> Pending<'_, Result<Body, StoreError>>;
 
+    /// How a message came to be here, as far as that is known.
+    fn origin(&self, _number: MessageNumber) -> Pending<'_, Result<Origin, StoreError>> {
+        Box::pin(async { Ok(Origin::default()) })
+    }
+
     /// Does durably what the view says of a deletion (it destroys, holds, hides or ignores)
     /// before it answers. One that is gone already counts as removed. On an error the messages
     /// that could not be removed are still there. May be called again: numbers stay.
@@ -198,6 +225,10 @@ pub trait Delivery: Send {
     fn surrogate(&mut self, _surrogate: Surrogate) -> Result<(), StoreError> {
         Ok(())
     }
+
+    /// The message was accepted earlier, elsewhere: its time counts from then. A store that keeps
+    /// no such time passes over it.
+    fn accepted(&mut self, _at: SystemTime) {}
 
     /// Makes the message durable, then visible, and answers with one outcome a recipient, in
     /// their order. A body that does not end in CRLF is completed with one.

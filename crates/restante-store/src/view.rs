@@ -21,6 +21,9 @@ pub struct View {
     /// Whether a header may be shown with raw UTF-8: else its stand-in is listed and read,
     /// where there is one.
     pub utf8: bool,
+    /// Whether what is held, set aside or hidden is listed too: for whoever copies a maildrop,
+    /// never for a client.
+    pub everything: bool,
     /// Whether a first retrieval to the end is noted durably: retention counts from it.
     pub notes_retrieval: bool,
 }
@@ -34,6 +37,7 @@ impl Default for View {
             views: Views::Shared,
             others: Vec::new(),
             utf8: true,
+            everything: false,
             notes_retrieval: false,
         }
     }

@@ -17,6 +17,7 @@ use restante_server::net::listen::{Bind, Listener};
 use restante_server::net::service::Service;
 use restante_server::net::tls::TlsSettings;
 use restante_server::session::settings::{BareLineEnds, IntakeSettings, Pop3Settings};
+use restante_store::copy::{Begun, Beyond, Survey, Target, survey};
 use restante_store::log::LogStore;
 use restante_store::maildir::MaildirStore;
 use restante_store::{Damage, Recovered, Repaired, Stats, Store, StoreError, Upkeep, Watch};
@@ -25,12 +26,13 @@ use crate::keepable::{self, beyond_custody};
 use crate::operations::binding;
 use crate::operations::{BindMaildir, Executor};
 use crate::output::Failure;
+use crate::runtime::block_on;
 use crate::settings::intake::BareLineEndsSetting;
 use crate::settings::kinds::listener::{At, ListenerSetting};
 use crate::settings::load::Settings;
 use crate::settings::site::{SessionsSetting, Utf8LegacySetting};
 use crate::settings::store::Backend;
-use crate::standing::{Standing, folder, made, standing};
+use crate::standing::{Place, Standing, folder, made, standing};
 
 /// The accounts' database in the state folder.
 const ACCOUNTS: &str = "accounts.db";
@@ -120,9 +122,7 @@ fn open_store(
     Ok(match backend {
         Backend::Log => Arc::new(LogStore::open(path, &log_settings(settings)).map_err(unopened)?),
         Backend::Maildir => {
-            let mut options = restante_store::maildir::Settings::default();
-            options.host.clone_from(&settings.site.hostname);
-            Arc::new(MaildirStore::open(path, options).map_err(unopened)?)
+            Arc::new(MaildirStore::open(path, maildir_settings(settings)).map_err(unopened)?)
         }
     })
 }
@@ -153,6 +153,83 @@ pub(crate) fn recover_from(
     Ok(recovered)
 }
 
+/// What was copied, how many of these messages were there already, and whether an interrupted
+/// copy went on.
+pub(crate) struct Copied {
+    pub(crate) survey: Survey,
+    pub(crate) there_before: u64,
+    pub(crate) goes_on: bool,
+}
+
+/// Copies one store into another, which nobody may have open, and compares them.
+pub(crate) fn copy(
+    settings: &Settings,
+    (from, to): (&Place, &Place),
+    leaves_out: bool,
+    watch: &dyn Watch,
+) -> Result<Copied, Failure> {
+    let failed = |error: StoreError| failed(&error);
+    if from.path == to.path {
+        return Err(Failure::new("FROM and TO are the same folder"));
+    }
+    expect_store(from)?;
+    // Nothing moves or goes by itself meanwhile.
+    let log = restante_store::log::Settings {
+        compacts_by_itself: false,
+        expires_by_itself: false,
+        ..log_settings(settings)
+    };
+    let files = || maildir_settings(settings);
+    let source: Arc<dyn Store> = match from.backend {
+        Backend::Log => Arc::new(LogStore::open(&from.path, &log).map_err(failed)?),
+        Backend::Maildir => Arc::new(MaildirStore::open(&from.path, files()).map_err(failed)?),
+    };
+    let promises = match to.backend {
+        Backend::Log => LogStore::PROMISES,
+        Backend::Maildir => MaildirStore::PROMISES,
+    };
+    let survey = block_on(survey(&source, promises, watch))?.map_err(failed)?;
+    if survey.beyond != Beyond::default() && !leaves_out {
+        let name = to.backend.name();
+        return Err(Failure::new(format!(
+            "a {name} store cannot keep all of it: {}; nothing was written",
+            survey.beyond
+        ))
+        .hint("`restante hold list` shows them; --leave-out copies all that can be kept"));
+    }
+    let words = format!("{} {}", from.backend.name(), from.path.display());
+    let Begun { target, goes_on } = Target::begin(&to.path, &words).map_err(failed)?;
+    let copy_to: Arc<dyn Store> = match to.backend {
+        Backend::Log => Arc::new(LogStore::open_unfinished(&to.path, &log).map_err(failed)?),
+        Backend::Maildir => {
+            Arc::new(MaildirStore::open_unfinished(&to.path, files()).map_err(failed)?)
+        }
+    };
+    let done = block_on(restante_store::copy::copy(&source, &copy_to, &survey, watch))?;
+    for store in [source, copy_to] {
+        if let Some(upkeep) = store.upkeep() {
+            upkeep.close();
+        }
+    }
+    let there_before = done.map_err(failed)?;
+    target.finish().map_err(failed)?;
+    Ok(Copied { survey, there_before, goes_on })
+}
+
+/// Whoever opens a store makes it; what is to be copied has to be there.
+fn expect_store(from: &Place) -> Result<(), Failure> {
+    let Place { backend, path } = from;
+    let is_there = match backend {
+        Backend::Log => path.join("FORMAT").exists(),
+        Backend::Maildir => path.is_dir(),
+    };
+    if is_there {
+        return Ok(());
+    }
+    let (name, path) = (backend.name(), path.display());
+    Err(Failure::new(format!("there is no {name} store in {path}")))
+}
+
 /// Where the log store is.
 fn log_store(settings: &Settings) -> Result<PathBuf, Failure> {
     let stands = standing(settings)?;
@@ -177,6 +254,13 @@ fn log_settings(settings: &Settings) -> restante_store::log::Settings {
     restante_store::log::Settings {
         journal_keep: settings.store.journal_keep,
         ..restante_store::log::Settings::default()
+    }
+}
+
+fn maildir_settings(settings: &Settings) -> restante_store::maildir::Settings {
+    restante_store::maildir::Settings {
+        host: settings.site.hostname.clone(),
+        ..restante_store::maildir::Settings::default()
     }
 }
 

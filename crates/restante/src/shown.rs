@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use restante_store::{Advance, Watch};
@@ -13,7 +13,9 @@ use crate::output::Output;
 /// Shows how far something has come: a bar on a terminal, a line for each tenth elsewhere.
 pub(crate) struct Shown {
     bar: Option<Mutex<ProgressBar>>,
-    tenths: AtomicU64,
+    /// What was told last, where there is no bar: what is done, and how many tenths of it.
+    told: Mutex<(String, u64)>,
+    quiet: bool,
     output: Output,
     /// Set by whoever wants it to end.
     is_over: AtomicBool,
@@ -31,8 +33,8 @@ impl Shown {
             }
             Mutex::new(bar)
         });
-        let tenths = AtomicU64::new(if quiet { u64::MAX } else { 0 });
-        Self { bar, tenths, output, is_over: AtomicBool::new(false) }
+        let told = Mutex::default();
+        Self { bar, told, quiet, output, is_over: AtomicBool::new(false) }
     }
 
     /// It has come so far.
@@ -45,8 +47,16 @@ impl Shown {
             bar.set_message(what.clone());
             return;
         }
+        if self.quiet {
+            return;
+        }
         let tenths = done.saturating_mul(10).checked_div(*all).unwrap_or(10);
-        if tenths > self.tenths.fetch_max(tenths, Ordering::Relaxed) {
+        let mut told = self.told.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if told.0 != *what {
+            *told = (what.clone(), 0);
+        }
+        if tenths > told.1 {
+            told.1 = tenths;
             self.output.note(format_args!("{} %: {what}", tenths.saturating_mul(10)));
         }
     }

@@ -5,6 +5,8 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use restante_store::copy::is_unfinished;
+
 use crate::output::Failure;
 use crate::settings::load::Settings;
 use crate::settings::store::Backend;
@@ -15,6 +17,15 @@ const STORE: &str = "store";
 const MAIL: &str = "mail";
 /// Says that the log store was made: where it is missing now, its disk is.
 const MADE: &str = "store.made";
+
+/// A store: of which backend, and in which folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Which backend it has.
+    pub(crate) backend: Backend,
+    /// Its folder.
+    pub(crate) path: PathBuf,
+}
 
 /// The store of a site.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +70,8 @@ pub(crate) fn standing(settings: &Settings) -> Result<Standing, Failure> {
             .hint("this needs root, or the user that the server runs as")
     };
     let (mail, store) = (folder(state, Backend::Maildir), folder(state, Backend::Log));
-    let has_mail = exists(&mail).map_err(unseen)?;
+    // Half a copy is no store; the one it is copied from is still the site's.
+    let has_mail = exists(&mail).map_err(unseen)? && !is_unfinished(&mail);
     let has_log = is_log(&store).map_err(unseen)?;
     let of = |backend, is_old_default| Standing {
         backend,
@@ -124,6 +136,9 @@ fn elsewhere(stands: Backend, wanted: Backend, path: &Path) -> Failure {
 }
 
 fn is_log(store: &Path) -> io::Result<bool> {
+    if is_unfinished(store) {
+        return Ok(false);
+    }
     // Without FORMAT it is a damaged one; it says so itself.
     Ok(exists(&store.join("FORMAT"))? || exists(&store.join("s00"))?)
 }
@@ -198,6 +213,11 @@ mod tests {
             (&["store.made", "store"], "", Err("is not there")),
             (&["store.made"], LOG, Err("is not there")),
             (&["store.made", "store/FORMAT"], "", Ok(Backend::Log)),
+            // What was copied half way is none yet.
+            (&["mail/1", "store/UNFINISHED", "store/FORMAT"], "", Ok(Backend::Maildir)),
+            (&["mail/1", "store/UNFINISHED", "store/FORMAT"], LOG, Err("but the mail of")),
+            (&["mail/UNFINISHED", "mail/1", "store/FORMAT"], "", Ok(Backend::Log)),
+            (&["mail/UNFINISHED", "mail/1", "store/FORMAT"], MAILDIR, Err("but the mail of")),
         ] {
             match (judged(inside, written), wanted) {
                 (Ok(backend), Ok(wanted)) => assert_eq!(backend, wanted, "{inside:?} {written}"),

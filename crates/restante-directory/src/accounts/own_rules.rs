@@ -10,7 +10,8 @@ use crate::refusal::ManageError;
 use crate::rules::{Rule, Rules, Ruling};
 
 /// Why a rule is refused that the store cannot keep mail by.
-const NO_CUSTODY: &str = "Maildirs remember nothing of messages: only a site whose `[store] backend` is \"log\" can do that";
+const NO_CUSTODY: &str = "Maildirs remember nothing of messages: only a site whose `[store] backend` is \"log\" can do \
+     that; `restante store copy maildir log` moves one";
 
 /// The rules of an account: the site's, with its own in their places. One that cannot be read
 /// is an error: to go by another could destroy mail.

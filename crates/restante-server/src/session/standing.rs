@@ -28,6 +28,7 @@ impl Standing {
             views: keeping.views,
             others: account.active.iter().copied().map(credential).collect(),
             utf8,
+            everything: false,
             notes_retrieval: keeping
                 .retention
                 .is_some_and(|retention| retention.after == After::Retrieval),

@@ -1,6 +1,5 @@
 //! What the log store remembers of messages: withheld from whom, and what happened to them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -8,12 +7,13 @@ use mail_wire::{Form, MaildropId, MessageId, Octets, Retention, Uidl};
 use tokio::sync::oneshot;
 
 use crate::body::{Progress, Wait};
-use crate::custody::{Aside, Custody, JournalEntry, Note, Noted, Offer, WithheldMessage};
+use crate::custody::{Aside, Custody, JournalEntry, Laid, Note, Noted, Offer, WithheldMessage};
 use crate::error::StoreError;
 use crate::log::deed::{Act, Deed};
 use crate::log::deliver::OnItsWay;
 use crate::log::entry::{Entry, SURROGATE, UTF8};
-use crate::log::mark::{ASIDE, DEATHS, HELD, HIDDEN, Said, Spot, number_of, reason_of};
+use crate::log::laid::{laid, said};
+use crate::log::mark::{DEATHS, Spot, number_of};
 use crate::log::meta::message;
 use crate::log::over::{self, Clock};
 use crate::log::queue::Job;
@@ -23,7 +23,6 @@ use crate::log::shard::Shard;
 use crate::log::snapshot::Began;
 use crate::log::store::LogStore;
 use crate::log::surrogate::StandIn;
-use crate::log::telling::time;
 use crate::pending::Pending;
 use crate::store::{Delivery, Incoming, Provenance, Recipient, Surrogate};
 
@@ -36,6 +35,37 @@ impl Custody for LogStore {
             let shard = Arc::clone(self.front.shard(maildrop)?);
             shard.certain()?;
             self.front.pool.run(move || withheld(&shard, maildrop.get())).await?
+        })
+    }
+
+    fn laid(
+        &self,
+        maildrop: MaildropId,
+    ) -> Pending<'_, Result<Vec<(MessageId, Laid)>, StoreError>> {
+        Box::pin(async move {
+            let shard = Arc::clone(self.front.shard(maildrop)?);
+            shard.certain()?;
+            let look = move || {
+                let (entries, said) = shard.entries_and_marks(maildrop.get())?;
+                let laid = laid(&entries, said).into_iter();
+                Ok::<_, StoreError>(laid.map(|(id, laid)| (MessageId::new(id), laid)).collect())
+            };
+            self.front.pool.run(look).await?
+        })
+    }
+
+    fn lay(
+        &self,
+        maildrop: MaildropId,
+        laid: Vec<(MessageId, Laid)>,
+    ) -> Pending<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            for some in laid.chunks(LAID_AT_ONCE) {
+                let ids: Vec<MessageId> = some.iter().map(|(message, _)| *message).collect();
+                let said = some.iter().flat_map(|(message, laid)| said(*message, laid)).collect();
+                self.deed(maildrop, &ids, Act::Lay(said)).await?;
+            }
+            Ok(())
         })
     }
 
@@ -247,6 +277,9 @@ impl LogStore {
 /// So many messages expire at once: whoever delivers does not wait for more.
 const EXPIRED_AT_ONCE: usize = 2000;
 
+/// What is laid over so many messages is laid at once.
+const LAID_AT_ONCE: usize = 2000;
+
 /// How much of a message is copied at once.
 const PIECE_OCTETS: usize = 64 << 10;
 
@@ -272,35 +305,23 @@ fn surrogate(shard: &Shard, entry: &Entry) -> Result<Option<Surrogate>, StoreErr
 
 fn withheld(shard: &Shard, maildrop: u64) -> Result<Vec<WithheldMessage>, StoreError> {
     let (entries, said) = shard.entries_and_marks(maildrop)?;
-    let mut by_id: BTreeMap<u64, Vec<(Spot, Said)>> = BTreeMap::new();
-    for (spot, said) in said.into_iter().filter(|(_, said)| said.value != 0) {
-        by_id.entry(spot.id).or_default().push((spot, said));
-    }
+    let mut laid = laid(&entries, said);
     let mut all = Vec::new();
     for entry in &entries {
-        let Some(said) = by_id.get(&entry.id) else { continue };
-        let mut message = WithheldMessage {
+        let Some(laid) = laid.remove(&entry.id) else { continue };
+        if !laid.is_withheld() && laid.hidden_from.is_empty() {
+            continue;
+        }
+        let Laid { held_until, set_aside, hidden_from, deaths, .. } = laid;
+        all.push(WithheldMessage {
             id: MessageId::new(entry.id),
             uidl: shard.uidl(maildrop, entry)?,
             octets: Octets::new(entry.octets),
-            held_until: None,
-            set_aside: None,
-            hidden_from: Vec::new(),
-            deaths: 0,
-        };
-        for (spot, said) in said {
-            match spot.aspect {
-                HIDDEN => message.hidden_from.push(spot.credential),
-                HELD => message.held_until = Some(time(said.value)),
-                ASIDE => message.set_aside = Some(reason_of(said.value)),
-                DEATHS => message.deaths = u32::try_from(said.value).unwrap_or(u32::MAX),
-                _ => {}
-            }
-        }
-        let is_seen = message.held_until.is_none() && message.set_aside.is_none();
-        if !(is_seen && message.hidden_from.is_empty()) {
-            all.push(message);
-        }
+            held_until,
+            set_aside,
+            hidden_from,
+            deaths,
+        });
     }
     Ok(all)
 }

@@ -52,6 +52,7 @@ pub(crate) fn decide(shard: &Shard, deed: &Deed) -> Result<Decision, StoreError>
             let first = present.filter(|id| Spot::of(RETRIEVED, id), |said| said.value == 0)?;
             present.marked(RETRIEVED, (*at).max(1), first)
         }
+        Act::Lay(said) => lay(&present, said)?,
         Act::Expire(retention) => {
             let mut said = BTreeMap::new();
             for aspect in [HELD, ASIDE, RETRIEVED] {
@@ -176,6 +177,25 @@ impl Deletion {
         decided.marks.extend(hidden.map(|mark| mark.of(self.credential)));
         Ok(decided)
     }
+}
+
+/// What is not said yet is said, as few marks as it takes.
+fn lay(present: &Present<'_>, wanted: &[(Spot, u64)]) -> Result<Decision, StoreError> {
+    let ids = present.ids();
+    let mut marks: BTreeMap<(u8, u64, u64), Vec<u64>> = BTreeMap::new();
+    let there = wanted.iter().filter(|(spot, _)| ids.binary_search(&spot.id).is_ok());
+    let (spots, values): (Vec<Spot>, Vec<u64>) = there.copied().unzip();
+    let said = present.shard.index.said(present.maildrop, &spots, &present.shard.overlay)?;
+    for ((spot, value), said) in spots.into_iter().zip(values).zip(said) {
+        if said.value != value {
+            marks.entry((spot.aspect, spot.credential, value)).or_default().push(spot.id);
+        }
+    }
+    let mark = |((aspect, credential, value), ids)| {
+        Mark::new(present.maildrop, aspect, value, ids).of(credential).by(present.actor)
+    };
+    let marks = marks.into_iter().map(mark).collect();
+    Ok(Decision { marks, destroyed: None, answer: ids.len() as u64 })
 }
 
 /// All that is laid over them is taken away: also what is counted against them.

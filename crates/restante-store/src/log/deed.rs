@@ -4,7 +4,7 @@ use mail_wire::{Delete, Retention, Views};
 
 use crate::custody::Cause;
 use crate::log::actor::Actor;
-use crate::log::mark::{ASIDE, HELD, Mark};
+use crate::log::mark::{ASIDE, HELD, Mark, Spot};
 use crate::log::meta::Destroyed;
 use crate::log::record::aligned_record;
 
@@ -46,6 +46,8 @@ pub(crate) enum Act {
     Survived,
     /// They were retrieved to the end, at this time, if it was the first.
     Retrieved(u64),
+    /// This is said of them, as it was elsewhere.
+    Lay(Vec<(Spot, u64)>),
     /// Those whose time is over are destroyed. Answers how many.
     Expire(Option<Retention>),
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use mail_wire::{MessageId, Octets};
 use tokio::sync::oneshot;
@@ -10,9 +11,10 @@ use tokio::sync::oneshot;
 use crate::custody::Cause;
 use crate::error::StoreError;
 use crate::log::actor::Actor;
-use crate::log::addition::{Addition, Given};
+use crate::log::addition::{Addition, Content, Given};
 use crate::log::front::Front;
 use crate::log::intake::{BigFile, Intake};
+use crate::log::laid::millis;
 use crate::log::meta::Destroyed;
 use crate::log::queue::Job;
 use crate::log::shard::Shard;
@@ -30,6 +32,8 @@ pub(crate) struct OnItsWay {
     utf8: bool,
     provenance: Provenance,
     surrogate: Option<Surrogate>,
+    /// When it was accepted, if that was not now: milliseconds since 1970.
+    accepted: Option<u64>,
     intake: Intake,
     /// The message of the first recipient that is gone when this one is there.
     replaces: Option<u64>,
@@ -57,6 +61,7 @@ impl OnItsWay {
             utf8,
             provenance,
             surrogate: None,
+            accepted: None,
             intake,
             replaces: None,
         })
@@ -76,25 +81,13 @@ impl OnItsWay {
             utf8,
             provenance,
             surrogate,
+            accepted,
             intake,
             replaces,
         } = self;
-        let time = shards.first().map_or(0, |shard| shard.time());
-        let (content, files) = if intake.is_long() {
-            let shards = shards.clone();
-            front
-                .pool
-                .run(move || {
-                    let (content, files) = intake.finish(&shards, utf8, time)?;
-                    // Durable before a record says that they are there.
-                    let synced: io::Result<()> = files.iter().try_for_each(BigFile::sync);
-                    synced.map_err(|fault| StoreError::disk("sync a long message", fault))?;
-                    Ok::<_, StoreError>((content, files))
-                })
-                .await??
-        } else {
-            intake.finish(&shards, utf8, time)?
-        };
+        let now = || shards.first().map_or(0, |shard| shard.time());
+        let time = accepted.unwrap_or_else(now);
+        let (content, files) = finished(&front, intake, &shards, (utf8, time)).await?;
         let mut files = files.into_iter();
         let mut answers = Vec::with_capacity(shards.len());
         for (shard, share) in shards.iter().zip(&shares) {
@@ -139,6 +132,27 @@ impl OnItsWay {
     }
 }
 
+/// A body that is complete, and its files, which are durable.
+async fn finished(
+    front: &Front,
+    intake: Intake,
+    shards: &[Arc<Shard>],
+    (utf8, time): (bool, u64),
+) -> Result<(Content, Vec<BigFile>), StoreError> {
+    if !intake.is_long() {
+        return intake.finish(shards, utf8, time);
+    }
+    let shards = shards.to_vec();
+    let finish = move || {
+        let (content, files) = intake.finish(&shards, utf8, time)?;
+        // Durable before a record says that they are there.
+        let synced: io::Result<()> = files.iter().try_for_each(BigFile::sync);
+        synced.map_err(|fault| StoreError::disk("sync a long message", fault))?;
+        Ok::<_, StoreError>((content, files))
+    };
+    front.pool.run(finish).await?
+}
+
 /// The recipients at these places.
 fn owners<'a>(recipients: &'a [Recipient], share: &[usize]) -> Vec<(usize, &'a Recipient)> {
     share.iter().filter_map(|place| Some((*place, recipients.get(*place)?))).collect()
@@ -176,6 +190,10 @@ impl Delivery for OnItsWay {
     fn surrogate(&mut self, surrogate: Surrogate) -> Result<(), StoreError> {
         self.surrogate = Some(surrogate);
         Ok(())
+    }
+
+    fn accepted(&mut self, at: SystemTime) {
+        self.accepted = Some(millis(at));
     }
 
     fn commit(self: Box<Self>) -> Pending<'static, Vec<Result<Stored, StoreError>>> {

@@ -22,7 +22,7 @@ use crate::log::position::Position;
 use crate::log::tables::{BIG, CHUNK, JOURNAL, META, NAME, SEGMENT, SOURCE, UIDL, VERSION};
 use crate::log::trouble::{failed, guarded, there};
 use crate::log::walk::{Sink, walk};
-use crate::log::withheld::Shown;
+use crate::log::withheld::{Eyes, Shown, Withheld};
 
 /// The index of one shard.
 #[derive(Debug)]
@@ -84,13 +84,12 @@ impl Index {
         })
     }
 
-    /// Tells the same in delivery order, but for what is held or set aside, or hidden from this
-    /// credential, if one is given. With `stand_ins`, messages are told as they are for who may not see
-    /// raw UTF-8.
+    /// Tells what of it these eyes see, in delivery order. With `stand_ins`, messages are told as
+    /// they are for who may not see raw UTF-8.
     pub(crate) fn walk_for(
         &self,
         maildrop: u64,
-        credential: Option<u64>,
+        eyes: Eyes,
         stand_ins: bool,
         overlay: &RwLock<Overlay>,
         sink: &mut impl Sink,
@@ -102,8 +101,16 @@ impl Index {
         };
         self.together(overlay, changes, |transaction, (changes, said, octets_with)| {
             let (changes, octets_with) = (changes.as_deref(), octets_with.as_ref());
-            let withheld = marks::withheld(transaction, maildrop, said.as_deref(), credential);
-            let withheld = withheld.map_err(failed)?;
+            let credential = match eyes {
+                Eyes::Credential(credential) => Some(credential),
+                Eyes::Any | Eyes::Everything => None,
+            };
+            let withheld = if eyes == Eyes::Everything {
+                Withheld::default()
+            } else {
+                marks::withheld(transaction, maildrop, said.as_deref(), credential)
+                    .map_err(failed)?
+            };
             if withheld.is_empty() {
                 return walk(transaction, maildrop, changes, octets_with, sink).map_err(failed);
             }

@@ -60,6 +60,7 @@ mod intake;
 mod journal;
 #[cfg(test)]
 mod kills;
+mod laid;
 #[cfg(test)]
 mod lives;
 mod mark;
@@ -75,6 +76,7 @@ mod named;
 mod notes;
 mod noting;
 mod opening;
+mod origin;
 mod over;
 mod overlay;
 mod position;
@@ -112,7 +114,7 @@ mod tagged;
 mod tail;
 mod telling;
 #[cfg(test)]
-mod trial;
+pub(crate) mod trial;
 mod trouble;
 mod upkeep;
 mod usages;

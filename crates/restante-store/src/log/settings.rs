@@ -27,6 +27,8 @@ pub struct Settings {
     pub journal_keep: Duration,
     /// Whether room is given back without being asked for.
     pub compacts_by_itself: bool,
+    /// Whether what was held is destroyed, without being asked for, when its time is over.
+    pub expires_by_itself: bool,
     /// How much of a shard's index is kept in memory, in octets.
     pub index_cache_octets: usize,
     /// Whether maildrops are shown that may lack messages, because something in their shard is
@@ -47,6 +49,7 @@ impl Default for Settings {
             reserve_octets: 4 << 20,
             journal_keep: Duration::from_hours(400 * 24),
             compacts_by_itself: true,
+            expires_by_itself: true,
             index_cache_octets: 64 << 20,
             shows_doubtful: false,
         }

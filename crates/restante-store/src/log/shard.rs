@@ -28,6 +28,7 @@ use crate::log::snapshots::Snapshots;
 use crate::log::tagged::Tagged;
 use crate::log::usages::{Sum, Usages};
 use crate::log::walk::Sink;
+use crate::log::withheld::Eyes;
 use crate::store::Usage;
 
 /// One shard of a store.
@@ -95,18 +96,17 @@ impl Shard {
         self.index.entries(maildrop, &self.overlay)
     }
 
-    /// Tells what a maildrop holds, in delivery order, but for what is held or set aside, or
-    /// hidden from this credential, if one is given. With `stand_ins`, messages are told as they
+    /// Tells what of a maildrop these eyes see, in delivery order. With `stand_ins`, messages are told as they
     /// are for who may not see raw UTF-8.
     pub(crate) fn walk_for(
         &self,
         maildrop: u64,
-        credential: Option<u64>,
+        eyes: Eyes,
         stand_ins: bool,
         sink: &mut impl Sink,
     ) -> Result<(), StoreError> {
         let mut told = Tagged { tags: &self.tags, sink };
-        self.index.walk_for(maildrop, credential, stand_ins, &self.overlay, &mut told)
+        self.index.walk_for(maildrop, eyes, stand_ins, &self.overlay, &mut told)
     }
 
     /// What a maildrop holds, and all that was said of its messages, or of others that are gone.
@@ -128,7 +128,7 @@ impl Shard {
             Ok(usage) => Ok(usage),
             Err(counting) => {
                 let mut sum = Sum::default();
-                self.walk_for(maildrop, None, false, &mut sum)?;
+                self.walk_for(maildrop, Eyes::Any, false, &mut sum)?;
                 self.usages.counted(maildrop, &counting, sum.0);
                 Ok(sum.0)
             }

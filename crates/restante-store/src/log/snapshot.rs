@@ -14,11 +14,13 @@ use crate::log::deed::{Act, Deed};
 use crate::log::entry::{Entry, NAMED};
 use crate::log::front::Front;
 use crate::log::meta::Destroyed;
+use crate::log::origin::origin;
 use crate::log::queue::Job;
 use crate::log::rows::{News, Row, Rows};
 use crate::log::shard::Shard;
+use crate::log::withheld::Eyes;
 use crate::pending::Pending;
-use crate::store::{Maildrop, Removed};
+use crate::store::{Maildrop, Origin, Removed};
 use crate::view::View;
 
 /// A maildrop as it was at login.
@@ -82,7 +84,7 @@ impl Snapshot {
         let moves = shard.moves.load(Ordering::Acquire);
         let seen = shard.arrivals.count(maildrop);
         let mut rows = Rows::new(shard.tags.now.naming());
-        shard.walk_for(maildrop.get(), Some(view.credential), !view.utf8, &mut rows)?;
+        shard.walk_for(maildrop.get(), eyes(&view), !view.utf8, &mut rows)?;
         let (listing, rows) = rows.finish()?;
         let listing = Arc::new(listing);
         Ok(Self { front, began, maildrop, view, moves, seen, listing, rows })
@@ -91,13 +93,13 @@ impl Snapshot {
     /// What is there now and not listed here.
     async fn unlisted(&self) -> Result<News, StoreError> {
         let (shard, maildrop) = (Arc::clone(&self.began.shard), self.maildrop.get());
-        let (credential, stand_ins) = (Some(self.view.credential), !self.view.utf8);
+        let (eyes, stand_ins) = (eyes(&self.view), !self.view.utf8);
         let listing = Arc::clone(&self.listing);
         self.front
             .pool
             .run(move || {
                 let mut news = News::of(&listing);
-                shard.walk_for(maildrop, credential, stand_ins, &mut news)?;
+                shard.walk_for(maildrop, eyes, stand_ins, &mut news)?;
                 Ok(news)
             })
             .await?
@@ -149,6 +151,11 @@ impl Snapshot {
     }
 }
 
+/// Who looks with this view.
+const fn eyes(view: &View) -> Eyes {
+    if view.everything { Eyes::Everything } else { Eyes::Credential(view.credential) }
+}
+
 impl Maildrop for Snapshot {
     fn listing(&self) -> &Arc<Listing> {
         &self.listing
@@ -194,6 +201,14 @@ impl Maildrop for Snapshot {
             let shard = Arc::clone(&self.began.shard);
             let body = self.front.pool.run(move || shard.message(&entry, Wait::Yes)).await??;
             body.ok_or(StoreError::Unavailable)
+        })
+    }
+
+    fn origin(&self, number: MessageNumber) -> Pending<'_, Result<Origin, StoreError>> {
+        Box::pin(async move {
+            let entry = self.entry(number)?;
+            let shard = Arc::clone(&self.began.shard);
+            self.front.pool.run(move || origin(&shard, &entry)).await?
         })
     }
 

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use mail_wire::MaildropId;
 use tokio::sync::oneshot;
 
+use crate::copy::expect_whole;
 use crate::custody::{Custody, JournalEntry, Note};
 use crate::damage::Damage;
 use crate::disk;
@@ -22,6 +23,7 @@ use crate::log::queue::Job;
 use crate::log::real::RealDisk;
 use crate::log::settings::Settings;
 use crate::log::snapshot::Snapshot;
+use crate::log::standstill::stills;
 use crate::log::upkeep;
 use crate::log::writer::Writer;
 use crate::pending::Pending;
@@ -42,12 +44,27 @@ const THREADS: usize = 16;
 const QUEUE_MAX: usize = 4096;
 
 impl LogStore {
+    /// What it promises, wherever it is.
+    pub const PROMISES: Promises = Promises {
+        durable: true,
+        atomic_update: true,
+        shared_with_others: false,
+        custody: true,
+        surrogates: true,
+    };
+
     /// Opens the store in this folder, and makes it if there is none. It stays locked against
     /// other processes until the store and all that came from it are dropped, and what was
     /// queued is written.
     ///
     /// What was found damaged, and put aside, is in [`LogStore::damage`].
     pub fn open(root: &Path, settings: &Settings) -> Result<Self, StoreError> {
+        expect_whole(root)?;
+        Self::open_with(disk::Disk::default(), root, settings)
+    }
+
+    /// The same of one that a copy goes into, and that nobody else may open.
+    pub fn open_unfinished(root: &Path, settings: &Settings) -> Result<Self, StoreError> {
         Self::open_with(disk::Disk::default(), root, settings)
     }
 
@@ -98,6 +115,7 @@ impl LogStore {
         settings: &Settings,
         watch: &dyn Watch,
     ) -> Result<Stats, StoreError> {
+        expect_whole(root)?;
         upkeep::rebuild(&on_disk(root)?, &root.display().to_string(), settings, watch)
     }
 
@@ -107,6 +125,7 @@ impl LogStore {
         settings: &Settings,
         watch: &dyn Watch,
     ) -> Result<Repaired, StoreError> {
+        expect_whole(root)?;
         upkeep::repair(&on_disk(root)?, &root.display().to_string(), settings, watch)
     }
 
@@ -186,13 +205,7 @@ fn on_disk(root: &Path) -> Result<Arc<dyn Disk>, StoreError> {
 
 impl Store for LogStore {
     fn promises(&self) -> Promises {
-        Promises {
-            durable: true,
-            atomic_update: true,
-            shared_with_others: false,
-            custody: true,
-            surrogates: true,
-        }
+        Self::PROMISES
     }
 
     fn open(
@@ -223,6 +236,25 @@ impl Store for LogStore {
                 return Ok(usage);
             }
             self.front.pool.run(move || shard.usage(maildrop.get())).await?
+        })
+    }
+
+    fn maildrops(&self) -> Pending<'_, Result<Vec<MaildropId>, StoreError>> {
+        Box::pin(async move {
+            let front = Arc::clone(&self.front);
+            let look = move || {
+                let mut all = Vec::new();
+                for still in stills(&front)? {
+                    still.shard().certain()?;
+                    still.moment.index.maildrops(|maildrop, _| {
+                        all.push(MaildropId::new(maildrop));
+                        Ok(())
+                    })?;
+                }
+                all.sort_unstable();
+                Ok::<_, StoreError>(all)
+            };
+            self.front.pool.run(look).await?
         })
     }
 

@@ -3,6 +3,17 @@
 use crate::log::entry::Entry;
 use crate::log::walk::Sink;
 
+/// Who looks at a maildrop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Eyes {
+    /// A session with this credential.
+    Credential(u64),
+    /// Nobody's in particular: what is offered to anyone.
+    Any,
+    /// Whoever copies it: all that is there.
+    Everything,
+}
+
 /// The ids of messages that somebody does not see: held, set aside, or hidden from them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Withheld(Vec<u64>);

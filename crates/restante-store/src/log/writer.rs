@@ -313,7 +313,8 @@ impl Writer {
     fn look_after(&mut self) {
         let now = self.shard.time();
         // Where nobody knows what is lacking, nothing goes by itself.
-        if !self.holds.is_time(now) || self.shard.certain().is_err() {
+        let waits = !self.shard.settings.expires_by_itself || !self.holds.is_time(now);
+        if waits || self.shard.certain().is_err() {
             return;
         }
         // What cannot be looked at now is looked at the next time.

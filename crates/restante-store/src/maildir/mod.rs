@@ -23,6 +23,7 @@ mod folders;
 mod ground;
 mod measure;
 mod names;
+mod origin;
 mod removal;
 mod scan;
 #[cfg(test)]

@@ -10,7 +10,7 @@ use mail_wire::{Listing, MaildropId, MessageNumber, Octets};
 use tokio::runtime::Handle;
 use tokio::time;
 
-use crate::body::Body;
+use crate::body::{Body, Progress};
 use crate::disk::{Disk, Links, Status};
 use crate::error::StoreError;
 use crate::maildir::contents::{Contents, Row};
@@ -19,8 +19,9 @@ use crate::maildir::folders::{Folders, REMOVED, sweep};
 use crate::maildir::ground::Ground;
 use crate::maildir::measure::{Stamp, measure};
 use crate::maildir::names::Identity;
+use crate::maildir::origin::{LOOKED_AT_OCTETS, accepted, origin};
 use crate::pending::Pending;
-use crate::store::{Maildrop, Removed};
+use crate::store::{Maildrop, Origin, Removed};
 
 /// A snapshot. It holds its folders open, so nothing is looked up by a path again.
 #[derive(Debug)]
@@ -134,6 +135,18 @@ impl Maildrop for Snapshot {
                     None => Err(held.gone(number.get())),
                 })
                 .await?
+        })
+    }
+
+    fn origin(&self, number: MessageNumber) -> Pending<'_, Result<Origin, StoreError>> {
+        Box::pin(async move {
+            let accepted = accepted(self.row(number)?.0);
+            let mut body = self.read(number).await?;
+            let mut text = Vec::new();
+            while text.len() < LOOKED_AT_OCTETS
+                && body.read(&mut text, LOOKED_AT_OCTETS).await? != Progress::Ended
+            {}
+            Ok(origin(accepted, &text))
         })
     }
 

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use mail_wire::MaildropId;
 
+use crate::copy::expect_whole;
 use crate::disk::Disk;
 use crate::error::StoreError;
 use crate::maildir::deliver::OnItsWay;
 use crate::maildir::drawer::State;
+use crate::maildir::folders::names;
 use crate::maildir::ground::Ground;
 use crate::maildir::removal;
 use crate::maildir::settings::Settings;
@@ -24,9 +26,24 @@ pub struct MaildirStore {
 }
 
 impl MaildirStore {
+    /// What it promises, wherever it is.
+    pub const PROMISES: Promises = Promises {
+        durable: true,
+        atomic_update: false,
+        shared_with_others: true,
+        custody: false,
+        surrogates: false,
+    };
+
     /// Opens the store in this folder, and makes the folder if it is missing. It stays locked
     /// against other processes until the store and all that came from it are dropped.
     pub fn open(root: &Path, settings: Settings) -> Result<Self, StoreError> {
+        expect_whole(root)?;
+        Self::open_on(Disk::default(), root, settings)
+    }
+
+    /// The same of one that a copy goes into, and that nobody else may open.
+    pub fn open_unfinished(root: &Path, settings: Settings) -> Result<Self, StoreError> {
         Self::open_on(Disk::default(), root, settings)
     }
 
@@ -37,14 +54,7 @@ impl MaildirStore {
 
 impl Store for MaildirStore {
     fn promises(&self) -> Promises {
-        // rulings 18: a Maildir removes file by file.
-        Promises {
-            durable: true,
-            atomic_update: false,
-            shared_with_others: true,
-            custody: false,
-            surrogates: false,
-        }
+        Self::PROMISES
     }
 
     fn open(
@@ -72,6 +82,21 @@ impl Store for MaildirStore {
         })
     }
 
+    fn maildrops(&self) -> Pending<'_, Result<Vec<MaildropId>, StoreError>> {
+        let ground = Arc::clone(&self.ground);
+        Box::pin(async move {
+            let pool = Arc::clone(&ground);
+            let look = move || {
+                let names = names(&ground.disk, &ground.root);
+                let names = names.map_err(|fault| StoreError::disk("list the Maildirs", fault))?;
+                let mut all: Vec<MaildropId> = names.iter().filter_map(|name| of(name)).collect();
+                all.sort_unstable();
+                Ok(all)
+            };
+            pool.pool.run(look).await?
+        })
+    }
+
     fn remove(&self, maildrop: MaildropId) -> Pending<'_, Result<(), StoreError>> {
         let ground = Arc::clone(&self.ground);
         Box::pin(async move {
@@ -86,4 +111,10 @@ impl Store for MaildirStore {
                 .await?
         })
     }
+}
+
+/// The maildrop whose Maildir has this name, if it is one.
+fn of(name: &[u8]) -> Option<MaildropId> {
+    let number: u64 = str::from_utf8(name).ok()?.parse().ok()?;
+    (number.to_string().as_bytes() == name).then(|| MaildropId::new(number))
 }

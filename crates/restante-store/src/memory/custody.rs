@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use mail_wire::{MaildropId, MessageId, Retention, Uidl};
 
 use crate::custody::{
-    Aside, Cause, Custody, Happened, JournalEntry, Note, Noted, Offer, WithheldMessage,
+    Aside, Cause, Custody, Happened, JournalEntry, Laid, Note, Noted, Offer, WithheldMessage,
 };
 use crate::error::StoreError;
 use crate::memory::maildrops::Actor;
@@ -18,6 +18,28 @@ impl Custody for MemoryStore {
         maildrop: MaildropId,
     ) -> Pending<'_, Result<Vec<WithheldMessage>, StoreError>> {
         Box::pin(async move { Ok(self.shared.with(|all| all.withheld(maildrop))) })
+    }
+
+    fn laid(
+        &self,
+        maildrop: MaildropId,
+    ) -> Pending<'_, Result<Vec<(MessageId, Laid)>, StoreError>> {
+        Box::pin(async move { Ok(self.shared.with(|all| all.laid(maildrop))) })
+    }
+
+    fn lay(
+        &self,
+        maildrop: MaildropId,
+        laid: Vec<(MessageId, Laid)>,
+    ) -> Pending<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.shared.with(|all| {
+                for (message, laid) in laid {
+                    all.lay(maildrop, message, laid);
+                }
+            });
+            Ok(())
+        })
     }
 
     fn restore(

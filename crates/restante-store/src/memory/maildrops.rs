@@ -6,10 +6,10 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use mail_wire::{After, Delete, MaildropId, MessageId, Octets, Retention, Uidl, Views};
 
-use crate::custody::{Aside, Cause, Happened, JournalEntry, WithheldMessage};
+use crate::custody::{Aside, Cause, Happened, JournalEntry, Laid, WithheldMessage};
 use crate::disk::Disk;
 use crate::error::StoreError;
-use crate::store::Usage;
+use crate::store::{Origin, Provenance, Usage};
 use crate::view::View;
 
 /// All maildrops.
@@ -74,6 +74,16 @@ impl Message {
         self.held_until.is_none() && self.set_aside.is_none()
     }
 
+    fn laid(&self) -> Laid {
+        Laid {
+            held_until: self.held_until,
+            set_aside: self.set_aside,
+            hidden_from: self.hidden_from.iter().copied().collect(),
+            deaths: self.deaths,
+            retrieved: self.retrieved,
+        }
+    }
+
     fn withheld(&self) -> Option<WithheldMessage> {
         (!self.is_offered() || !self.hidden_from.is_empty()).then(|| WithheldMessage {
             id: self.id,
@@ -111,10 +121,19 @@ impl Maildrops {
         Self { tag, ..Self::default() }
     }
 
+    /// Those that hold something, in order.
+    pub(crate) fn maildrops(&self) -> Vec<MaildropId> {
+        let held = self.messages.iter().filter(|(_, messages)| !messages.is_empty());
+        let mut all: Vec<MaildropId> = held.map(|(maildrop, _)| *maildrop).collect();
+        all.sort_unstable();
+        all
+    }
+
     /// What a maildrop shows to this view, in delivery order.
     pub(crate) fn shown(&self, maildrop: MaildropId, view: &View) -> Vec<Message> {
         let is_shown = |message: &&Message| {
-            message.is_offered() && !message.hidden_from.contains(&view.credential)
+            view.everything
+                || (message.is_offered() && !message.hidden_from.contains(&view.credential))
         };
         self.of(maildrop).iter().filter(is_shown).cloned().collect()
     }
@@ -133,6 +152,7 @@ impl Maildrops {
         utf8: bool,
         brought: Option<&Uidl>,
         surrogate: Option<Bytes>,
+        accepted: Option<SystemTime>,
     ) -> Result<Message, StoreError> {
         self.last_id = self.last_id.saturating_add(1);
         let id = MessageId::new(self.last_id);
@@ -148,7 +168,7 @@ impl Maildrops {
             text,
             utf8,
             surrogate,
-            accepted: now(),
+            accepted: accepted.unwrap_or_else(now),
             held_until: None,
             set_aside: None,
             hidden_from: BTreeSet::new(),
@@ -225,7 +245,7 @@ impl Maildrops {
         id: MessageId,
     ) -> Result<Option<Uidl>, StoreError> {
         let Some(message) = self.message(maildrop, id).cloned() else { return Ok(None) };
-        let new = self.add(maildrop, message.text, message.utf8, None, message.surrogate)?;
+        let new = self.add(maildrop, message.text, message.utf8, None, message.surrogate, None)?;
         self.destroy(maildrop, id, &Actor::default(), Cause::Renewed);
         Ok(Some(new.uidl))
     }
@@ -265,6 +285,39 @@ impl Maildrops {
     /// All that is withheld, in delivery order.
     pub(crate) fn withheld(&self, maildrop: MaildropId) -> Vec<WithheldMessage> {
         self.of(maildrop).iter().filter_map(Message::withheld).collect()
+    }
+
+    /// What is laid over its messages.
+    pub(crate) fn laid(&self, maildrop: MaildropId) -> Vec<(MessageId, Laid)> {
+        let all = self.of(maildrop).iter().map(|message| (message.id, message.laid()));
+        all.filter(|(_, laid)| *laid != Laid::default()).collect()
+    }
+
+    /// This is laid over a message.
+    pub(crate) fn lay(&mut self, maildrop: MaildropId, id: MessageId, laid: Laid) {
+        if let Some(message) = self.message(maildrop, id) {
+            message.held_until = laid.held_until;
+            message.set_aside = laid.set_aside;
+            message.hidden_from = laid.hidden_from.into_iter().collect();
+            message.deaths = laid.deaths;
+            message.retrieved = laid.retrieved;
+        }
+    }
+
+    /// How a message came here.
+    pub(crate) fn origin(&self, maildrop: MaildropId, id: MessageId) -> Origin {
+        let accepted = self.of(maildrop).iter().find(|message| message.id == id);
+        let mut origin =
+            Origin { accepted: accepted.map(|message| message.accepted), ..Origin::default() };
+        let journal = self.journals.get(&maildrop).map(Vec::as_slice).unwrap_or_default();
+        for entry in journal.iter().filter(|entry| entry.message == Some(id)) {
+            if let Happened::Accepted { sender, recipient, .. } = &entry.what {
+                let peer = entry.peer.clone().unwrap_or_default();
+                origin.provenance = Provenance { peer, sender: sender.clone() };
+                origin.address.clone_from(recipient);
+            }
+        }
+        origin
     }
 
     /// Destroys what was kept for as long as it had to be. Answers how many.

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use mail_wire::{Form, Listing, ListingBuilder, MaildropId, MessageId, MessageNumber, Octets};
@@ -15,7 +16,8 @@ use crate::error::StoreError;
 use crate::memory::maildrops::{Actor, Maildrops, Message};
 use crate::pending::Pending;
 use crate::store::{
-    Delivery, Incoming, Maildrop, Promises, Recipient, Removed, Store, Stored, Surrogate, Usage,
+    Delivery, Incoming, Maildrop, Origin, Promises, Recipient, Removed, Store, Stored, Surrogate,
+    Usage,
 };
 use crate::view::View;
 
@@ -96,13 +98,18 @@ impl Store for MemoryStore {
     fn deliver(&self, incoming: Incoming) -> Pending<'_, Result<Box<dyn Delivery>, StoreError>> {
         let shared = Arc::clone(&self.shared);
         Box::pin(async move {
-            let delivery = OnItsWay { shared, incoming, body: Vec::new(), surrogate: None };
+            let (surrogate, accepted) = (None, None);
+            let delivery = OnItsWay { shared, incoming, body: Vec::new(), surrogate, accepted };
             Ok(Box::new(delivery) as Box<dyn Delivery>)
         })
     }
 
     fn usage(&self, maildrop: MaildropId) -> Pending<'_, Result<Usage, StoreError>> {
         Box::pin(async move { Ok(self.shared.with(|all| all.usage(maildrop))) })
+    }
+
+    fn maildrops(&self) -> Pending<'_, Result<Vec<MaildropId>, StoreError>> {
+        Box::pin(async move { Ok(self.shared.with(|all| all.maildrops())) })
     }
 
     fn custody(&self) -> Option<&dyn Custody> {
@@ -192,6 +199,13 @@ impl Maildrop for Snapshot {
         })
     }
 
+    fn origin(&self, number: MessageNumber) -> Pending<'_, Result<Origin, StoreError>> {
+        Box::pin(async move {
+            let id = self.message(number)?.id;
+            Ok(self.shared.with(|all| all.origin(self.maildrop, id)))
+        })
+    }
+
     fn commit<'a>(
         &'a mut self,
         deletions: &'a [MessageNumber],
@@ -216,6 +230,7 @@ struct OnItsWay {
     incoming: Incoming,
     body: Vec<u8>,
     surrogate: Option<Surrogate>,
+    accepted: Option<SystemTime>,
 }
 
 impl Delivery for OnItsWay {
@@ -229,9 +244,13 @@ impl Delivery for OnItsWay {
         Ok(())
     }
 
+    fn accepted(&mut self, at: SystemTime) {
+        self.accepted = Some(at);
+    }
+
     fn commit(self: Box<Self>) -> Pending<'static, Vec<Result<Stored, StoreError>>> {
         Box::pin(async move {
-            let OnItsWay { shared, incoming, body, surrogate } = *self;
+            let OnItsWay { shared, incoming, body, surrogate, accepted } = *self;
             let body = text_of(body, incoming.form);
             let maildrops: Vec<MaildropId> =
                 incoming.recipients.iter().map(|recipient| recipient.maildrop).collect();
@@ -240,7 +259,7 @@ impl Delivery for OnItsWay {
                 let put = |(place, recipient): (usize, &Recipient)| {
                     let stand_in = surrogate
                         .map(|surrogate| stand_in(surrogate, place, &recipient.prefix, &body));
-                    put(all, &incoming, recipient, &body, stand_in)
+                    put(all, &incoming, recipient, &body, (stand_in, accepted))
                 };
                 incoming.recipients.iter().enumerate().map(put).collect()
             });
@@ -256,7 +275,7 @@ fn put(
     incoming: &Incoming,
     recipient: &Recipient,
     body: &[u8],
-    surrogate: Option<Bytes>,
+    (surrogate, accepted): (Option<Bytes>, Option<SystemTime>),
 ) -> Result<Stored, StoreError> {
     let Recipient { maildrop, prefix, address, uidl, quota } = recipient;
     let text: Bytes = [prefix.as_slice(), body].concat().into();
@@ -265,7 +284,7 @@ fn put(
         let detail = format!("maildrop {maildrop}: its quota");
         return Err(StoreError::Full { detail, quota: true });
     }
-    let message = all.add(*maildrop, text, incoming.utf8, uidl.as_ref(), surrogate)?;
+    let message = all.add(*maildrop, text, incoming.utf8, uidl.as_ref(), surrogate, accepted)?;
     let octets = message.octets();
     let accepted = Happened::Accepted {
         sender: incoming.provenance.sender.clone(),

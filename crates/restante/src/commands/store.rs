@@ -1,5 +1,6 @@
 //! `restante store …`: looks after the store as a whole.
 
+mod copying;
 mod stopped;
 
 use std::path::{Path, PathBuf};
@@ -63,6 +64,27 @@ enum Act {
         #[arg(long)]
         json: bool,
     },
+    /// Copy a whole store into another, unique-ids kept, and compare the two octet for octet;
+    /// needs a stopped server
+    #[command(after_help = COPY_HELP)]
+    Copy {
+        /// The store to copy; nothing in it is changed
+        #[arg(value_name = "FROM")]
+        from: copying::Which,
+        /// The store to make: an empty folder, or what an interrupted copy of the same left
+        #[arg(value_name = "TO")]
+        to: copying::Which,
+        /// Leave out what TO cannot keep
+        ///
+        /// Without it nothing is copied where something of FROM cannot be kept. With it, messages
+        /// that are held or set aside are left out, those that are hidden from some are shown to
+        /// all, and stand-ins for headers in UTF-8 go.
+        #[arg(long)]
+        leave_out: bool,
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+    },
     /// Deal with what is damaged: give back what is whole, name what is lost; needs a stopped
     /// server
     Repair {
@@ -79,12 +101,19 @@ enum Act {
     },
 }
 
+const COPY_HELP: &str = "FROM and TO are `log` or `maildir`, the site's own, in its state folder, \
+or `log:DIR` or `maildir:DIR`.\n\nExit codes: 0 TO is as FROM is, 1 it is not, 130 it was \
+interrupted: begun again, it goes on.";
+
 /// Does it.
 pub(crate) fn run(args: Args, output: Output) -> Result<ExitCode, Failure> {
     let Args { config, act } = args;
     match act {
         Act::RecoverFrom { from, json } => {
             return stopped::recover_from(&config.load(output)?, &whole(&from)?, json, output);
+        }
+        Act::Copy { from, to, leave_out, json } => {
+            return copying::copy(&config.load(output)?, (from, to), leave_out, json, output);
         }
         Act::Repair { json } => return stopped::repair(&config.load(output)?, json, output),
         Act::RebuildIndex { json } => {
@@ -98,9 +127,10 @@ pub(crate) fn run(args: Args, output: Output) -> Result<ExitCode, Failure> {
             Act::Stats { json } => stats(&reach, json, output).await,
             Act::Verify { json } => verify(&reach, json, output).await,
             Act::Backup { to, json } => backup(&reach, &to, json, output).await,
-            Act::RecoverFrom { .. } | Act::Repair { .. } | Act::RebuildIndex { .. } => {
-                Ok(ExitCode::SUCCESS)
-            }
+            Act::RecoverFrom { .. }
+            | Act::Copy { .. }
+            | Act::Repair { .. }
+            | Act::RebuildIndex { .. } => Ok(ExitCode::SUCCESS),
         }
     })?
 }

@@ -2,6 +2,7 @@
 //! folder, with the server stopped and running.
 
 mod account;
+mod copying;
 mod custody;
 mod deliver;
 mod keeping;

@@ -107,7 +107,10 @@ pub(super) fn recover_from(
 
 /// Ctrl-C ends the work at the next good place; a second one ends the process, which harms
 /// nothing either.
-fn watched<T>(shown: &Shown, work: impl FnOnce() -> Result<T, Failure> + Send) -> Result<T, Failure>
+pub(super) fn watched<T>(
+    shown: &Shown,
+    work: impl FnOnce() -> Result<T, Failure> + Send,
+) -> Result<T, Failure>
 where
     T: Send,
 {
@@ -134,7 +137,7 @@ where
     done
 }
 
-fn expect_stopped(settings: &Settings, act: &str) -> Result<(), Failure> {
+pub(super) fn expect_stopped(settings: &Settings, act: &str) -> Result<(), Failure> {
     if running(settings)?.is_some() {
         return Err(Failure::new(format!("`{act}` needs the store for itself, and a server runs"))
             .hint(
