@@ -15,6 +15,7 @@ use crate::log::entry::{Entry, SURROGATE, UTF8};
 use crate::log::laid::{laid, said};
 use crate::log::mark::{DEATHS, Spot, number_of};
 use crate::log::meta::message;
+use crate::log::origin::origin;
 use crate::log::over::{self, Clock};
 use crate::log::queue::Job;
 use crate::log::record::offset;
@@ -24,7 +25,7 @@ use crate::log::snapshot::Began;
 use crate::log::store::LogStore;
 use crate::log::surrogate::StandIn;
 use crate::pending::Pending;
-use crate::store::{Delivery, Incoming, Provenance, Recipient, Surrogate};
+use crate::store::{Delivery, Incoming, Recipient, Surrogate};
 
 impl Custody for LogStore {
     fn withheld(
@@ -250,14 +251,19 @@ impl LogStore {
             let entry = shard.index.entry(maildrop.get(), id, &shard.overlay)?;
             let entry = entry.ok_or_else(absent)?;
             let body = shard.message(&entry, Wait::Yes)?.ok_or(StoreError::Unavailable)?;
-            Ok::<(Entry, _, _), StoreError>((entry, body, surrogate(&shard, &entry)?))
+            let origin = origin(&shard, &entry)?;
+            Ok::<(Entry, _, _, _), StoreError>((entry, body, surrogate(&shard, &entry)?, origin))
         };
-        let (entry, mut body, surrogate) = self.front.pool.run(look).await??;
+        let (entry, mut body, surrogate, origin) = self.front.pool.run(look).await??;
         let incoming = Incoming {
-            recipients: vec![Recipient::new(maildrop, Vec::new())],
+            recipients: vec![Recipient {
+                address: origin.address,
+                ..Recipient::new(maildrop, Vec::new())
+            }],
             form: Form::Wire,
             utf8: entry.flags & UTF8 != 0,
-            provenance: Provenance::default(),
+            // It came from where the old one did.
+            provenance: origin.provenance,
         };
         let delivery = OnItsWay::new(Arc::clone(&self.front), incoming)?;
         let mut delivery = Box::new(delivery.in_place_of(id));
@@ -331,7 +337,7 @@ mod tests {
     use super::*;
     use crate::log::trial::{open, read, small};
     use crate::maildir::scratch::quick;
-    use crate::store::Store;
+    use crate::store::{Provenance, Store};
     use crate::view::View;
     use mail_wire::MessageNumber;
 

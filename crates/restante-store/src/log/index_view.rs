@@ -1,14 +1,30 @@
 //! The index as it was at one moment, to be looked through.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use redb::{ReadTransaction, ReadableTable};
+use redb::{Key, ReadTransaction, ReadableTable, TableDefinition, Value};
 
 use crate::error::StoreError;
 use crate::log::entry::Entry;
-use crate::log::tables::{BIG, CHUNK, SEGMENT, SUM, UIDL};
+use crate::log::mark::{Said, Spot};
+use crate::log::tables::{BIG, CHUNK, DUE, JOURNAL, MARK, NAME, SEGMENT, SUM, SURROGATE, UIDL};
 use crate::log::trouble::{failed, guarded, there};
+
+/// What the index keeps beside the messages.
+#[derive(Debug, Default)]
+pub(crate) struct Beside {
+    /// What is laid over messages that are there, without what says nothing.
+    pub(crate) marks: BTreeMap<(u64, Spot), Said>,
+    /// Until when, in which maildrop, which message is held.
+    pub(crate) due: BTreeSet<(u64, u64, u64)>,
+    /// The octets of messages with their stand-ins.
+    pub(crate) surrogates: BTreeMap<(u64, u64), u64>,
+    /// Which messages have unique-ids that they brought along.
+    pub(crate) names: BTreeMap<(u64, Vec<u8>), u64>,
+    /// Where in a segment the first record is that concerns a maildrop.
+    pub(crate) journal: BTreeMap<(u32, u64), u32>,
+}
 
 /// The index as it was at one moment.
 pub(crate) struct View(ReadTransaction);
@@ -76,6 +92,45 @@ impl View {
             rows.map(|row| row.map(|(number, octets)| (number.value(), octets.value().1)))
                 .collect::<Result<_, _>>()
                 .map_err(failed)
+        })
+    }
+
+    /// All that is kept beside the messages.
+    pub(crate) fn beside(&self) -> Result<Beside, StoreError> {
+        let mut beside = Beside::default();
+        self.each(MARK, |(maildrop, aspect, credential, id), (stamp, value)| {
+            if value != 0 {
+                let spot = Spot { aspect, credential, id };
+                beside.marks.insert((maildrop, spot), Said { stamp, value });
+            }
+        })?;
+        self.each(DUE, |key, ()| {
+            beside.due.insert(key);
+        })?;
+        self.each(SURROGATE, |key, octets| {
+            beside.surrogates.insert(key, octets);
+        })?;
+        self.each(NAME, |(maildrop, uidl): (u64, &[u8]), id| {
+            beside.names.insert((maildrop, uidl.to_vec()), id);
+        })?;
+        self.each(JOURNAL, |key, place| {
+            beside.journal.insert(key, place);
+        })?;
+        Ok(beside)
+    }
+
+    fn each<K: Key + 'static, V: Value + 'static>(
+        &self,
+        table: TableDefinition<'_, K, V>,
+        mut take: impl for<'a> FnMut(K::SelfType<'a>, V::SelfType<'a>),
+    ) -> Result<(), StoreError> {
+        guarded(|| {
+            let Some(table) = there(self.0.open_table(table))? else { return Ok(()) };
+            for row in table.iter().map_err(failed)? {
+                let (key, value) = row.map_err(failed)?;
+                take(key.value(), value.value());
+            }
+            Ok(())
         })
     }
 

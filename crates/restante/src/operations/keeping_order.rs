@@ -161,3 +161,83 @@ impl Watch for Telling {
 fn value(advanced: &impl Serialize) -> Value {
     serde_json::to_value(advanced).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use mail_wire::{Delete, Form, MessageId, MessageNumber, Views};
+    use restante_store::custody::{Aside, Custody};
+    use restante_store::log::LogStore;
+    use restante_store::memory::MemoryStore;
+    use restante_store::{Incoming, Provenance, Recipient};
+
+    use super::*;
+
+    const OURS: MaildropId = MaildropId::new(1);
+
+    async fn deliver(store: &dyn Store) -> MessageId {
+        let recipients = vec![Recipient::new(OURS, Vec::new())];
+        let provenance = Provenance::default();
+        let incoming = Incoming { recipients, form: Form::Text, utf8: false, provenance };
+        let mut delivery = store.deliver(incoming).await.unwrap();
+        delivery.write(b"A: b\r\n\r\n").unwrap();
+        delivery.commit().await.pop().unwrap().unwrap().id
+    }
+
+    async fn delete(store: &dyn Store, message: MessageId, view: View) {
+        let mut session = store.open(OURS, view).await.unwrap();
+        let place = session.listing().iter().position(|entry| entry.id == message).unwrap();
+        session.commit(&[MessageNumber::from_index(place).unwrap()]).await.unwrap();
+    }
+
+    /// What is left, and what is withheld of it.
+    async fn left(store: &dyn Store, custody: &dyn Custody) -> (Vec<MessageId>, usize) {
+        let everything = View { everything: true, ..View::default() };
+        let session = store.open(OURS, everything).await.unwrap();
+        let all = session.listing().iter().map(|entry| entry.id).collect();
+        (all, custody.withheld(OURS).await.unwrap().len())
+    }
+
+    // issue: `restante maildrop purge`: what is held goes, whatever else is laid over it, and
+    // nothing else
+    #[tokio::test]
+    async fn only_what_is_held_is_purged() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = LogStore::open(folder.path(), &restante_store::log::Settings::default()).unwrap();
+        for store in [Arc::new(MemoryStore::new()) as Arc<dyn Store>, Arc::new(log)] {
+            let custody = store.custody().unwrap();
+            let mut all = Vec::new();
+            for _ in 0..8 {
+                all.push(deliver(&*store).await);
+            }
+            let [plain, held, again, aside, both, hidden, dead, gone] = all[..] else { panic!() };
+            let holding =
+                View { delete: Delete::Hold(Duration::from_hours(24)), ..View::default() };
+            for message in [held, both, again] {
+                delete(&*store, message, holding.clone()).await;
+            }
+            let again = custody.restore(OURS, vec![again], restante_store::custody::Offer::AsNew);
+            again.await.unwrap();
+            for message in [aside, both] {
+                custody.set_aside(OURS, message, Aside::Asked).await.unwrap();
+            }
+            let own = View { credential: 3, views: Views::PerCredential, ..holding.clone() };
+            delete(&*store, hidden, View { others: vec![4], ..own }).await;
+            custody.died(OURS, dead).await.unwrap();
+            delete(&*store, gone, View::default()).await;
+            let before = left(&*store, custody).await;
+            assert_eq!((before.0.len(), before.1), (7, 4));
+
+            let order = KeepingOrder::new(Arc::clone(&store));
+            assert_eq!(order.purge(OURS).await.unwrap().messages, 2, "held; held and set aside");
+            let after = left(&*store, custody).await;
+            let stays = |id: &MessageId| ![held, both].contains(id);
+            let expected: Vec<_> = before.0.into_iter().filter(stays).collect();
+            assert_eq!(after, (expected, 2), "set aside and hidden stay so");
+            assert!(after.0.contains(&plain) && after.0.contains(&dead));
+            assert_eq!(order.purge(OURS).await.unwrap().messages, 0);
+            assert_eq!(order.purge(MaildropId::new(2)).await.unwrap().messages, 0);
+        }
+    }
+}

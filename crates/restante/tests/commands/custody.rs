@@ -85,6 +85,15 @@ fn what_is_held_is_restored_or_released() {
     for what in ["accepted from", "deleted: held until", "offered again"] {
         assert!(story.contains(what), "{story}");
     }
+    // What is held is purged, and nothing else.
+    let _ = site.pop3_dialogue(&["USER anna", "PASS tanstaaf", "DELE 1", "QUIT"]);
+    let purged: Value =
+        serde_json::from_str(&site.ok(&["maildrop", "purge", "anna", "--yes", "--json"])).unwrap();
+    assert_eq!((&purged["messages"], uidls(&site)), (&1.into(), vec![new.clone()]));
+    assert!(site.ok(&["hold", "list", "anna", "--json"]).is_empty());
+    // What is offered as new came from where it did.
+    let story = site.ok(&["trace", "anna", "--message", &new]);
+    assert!(story.contains("accepted from <bob@example.com> for anna@example.org"), "{story}");
     // The same on a stopped server.
     let _ = site.pop3_dialogue(&["USER anna", "PASS tanstaaf", "DELE 1", "QUIT"]);
     site.stop();

@@ -1,5 +1,7 @@
 //! How mail is kept, as an operator says it: settings, accounts, app passwords, imports.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+
 use serde_json::Value;
 
 use crate::site::Site;
@@ -117,6 +119,71 @@ fn a_full_maildrop_is_told_to_the_pipe() {
         site.ok(&["account", "change", "anna", "--quota-messages", "2"]);
         assert_eq!(deliver().code, 0);
     }
+}
+
+/// The replies to a message over LMTP that nobody has said the size of.
+fn lmtp(site: &Site, recipients: &[&str], octets: usize) -> Vec<String> {
+    let stream = std::os::unix::net::UnixStream::connect(site.lmtp_socket()).expect("it listens");
+    let mut lines = BufReader::new(&stream).lines().map(|line| line.expect("a line"));
+    let mut reply = || lines.find(|line| line.as_bytes().get(3) != Some(&b'-')).expect("a reply");
+    let say = |text: &str| (&stream).write_all(text.as_bytes()).expect("it reads");
+    reply();
+    say("LHLO client.example\r\n");
+    assert!(reply().starts_with("250"));
+    say("MAIL FROM:<b@example.net>\r\n");
+    assert!(reply().starts_with("250"));
+    for recipient in recipients {
+        say(&format!("RCPT TO:<{recipient}>\r\n"));
+        let said = reply();
+        assert!(said.starts_with("250"), "there is room as far as anybody knows: {said}");
+    }
+    say("DATA\r\n");
+    assert!(reply().starts_with("354"));
+    say(&format!("Subject: x\r\n\r\n{}\r\n.\r\n", "0123456789\r\n".repeat(octets / 12)));
+    recipients.iter().map(|_| reply()).collect()
+}
+
+// issue: quotas enforced at the end of DATA, with 452 4.2.2 / 552 5.2.2 as configured; the same on
+// Maildirs
+#[test]
+fn a_message_that_does_not_fit_is_refused_at_its_end() {
+    for backend in ["log", "maildir"] {
+        let mut site = Site::stopped_with(&format!("[store]\nbackend = \"{backend}\"\n"));
+        for name in ["anna", "berta"] {
+            site.account(name);
+        }
+        site.ok(&["account", "change", "anna", "--quota-octets", "2KiB"]);
+        // On a stopped server, where the pipe opens the store itself.
+        let long = format!("Subject: x\n\n{}", "0123456789\n".repeat(300));
+        let said = site.run_with(&["deliver", "anna@example.org"], long.as_bytes());
+        assert!(said.code == 75 && said.err.contains("452 4.2.2"), "{backend}: {said:?}");
+        site.ok(&["account", "change", "anna", "--over-quota", "refuse"]);
+        let said = site.run_with(&["deliver", "anna@example.org"], long.as_bytes());
+        assert!(said.code == 77 && said.err.contains("552 5.2.2"), "{backend}: {said:?}");
+        assert_eq!(site_messages(&site, "anna").1, 0, "{backend}");
+        site.start();
+        let both = ["anna@example.org", "berta@example.org"];
+        let said = lmtp(&site, &both, 3000);
+        assert!(said[0].starts_with("552 5.2.2"), "{backend}: {said:?}");
+        assert!(said[1].starts_with("250"), "{backend}: the other gets hers: {said:?}");
+        site.ok(&["account", "change", "anna", "--over-quota", "defer"]);
+        let said = lmtp(&site, &both[..1], 3000);
+        assert!(said[0].starts_with("452 4.2.2"), "{backend}: {said:?}");
+        assert_eq!(site_messages(&site, "anna").1, 0, "{backend}");
+        assert!(lmtp(&site, &both[..1], 900)[0].starts_with("250"), "{backend}");
+        let said = site.run_with(&["deliver", "anna@example.org"], long.as_bytes());
+        assert!(said.code == 75 && said.err.contains("452 4.2.2"), "{backend}: {said:?}");
+        assert_eq!(site_messages(&site, "anna").1, 1, "{backend}");
+        assert_eq!(site_messages(&site, "berta").1, 1, "{backend}");
+    }
+}
+
+/// Octets and messages of a maildrop.
+fn site_messages(site: &Site, name: &str) -> (u64, u64) {
+    let listed: Value =
+        serde_json::from_str(&site.ok(&["maildrop", "list", name, "--json"])).unwrap();
+    let number = |what: &str| listed["totals"][what].as_u64().unwrap();
+    (number("octets"), number("messages"))
 }
 
 // product §1: kind, scopes, networks, expiry, last use. What is not good here and now gets the

@@ -6,6 +6,7 @@
 //! ```
 
 mod backup;
+mod beside;
 mod manifest;
 mod meter;
 mod rebuild;
@@ -13,6 +14,8 @@ mod repair;
 mod restore;
 #[cfg(test)]
 mod trials;
+#[cfg(test)]
+mod turned;
 mod verify;
 mod walk;
 

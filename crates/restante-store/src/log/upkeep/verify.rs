@@ -6,11 +6,11 @@ use mail_wire::MaildropId;
 
 use crate::error::StoreError;
 use crate::log::apply::{Applied, apply};
-use crate::log::entry::{BIG, Entry, NAMED};
-
+use crate::log::entry::{Entry, NAMED};
 use crate::log::overlay::{Change, Overlay};
 use crate::log::quarantine::{self, Stretch};
 use crate::log::standstill::Standstill;
+use crate::log::upkeep::beside;
 use crate::log::upkeep::meter::Meter;
 use crate::log::upkeep::walk::{Body, Read, walk};
 use crate::upkeep::{Finding, Verdict, Watch};
@@ -94,6 +94,7 @@ impl Seen {
         for (maildrop, _) in self.folded.maildrops().filter(|(one, _)| !listed.contains(one)) {
             self.compare_one(still, maildrop, &nothing, verdict)?;
         }
+        beside::compare(&self.folded, still, verdict)?;
         for (number, said) in still.moment.index.live()? {
             let is = live.get(&number).copied().unwrap_or_default();
             if still.moment.segments.contains_key(&number) && said != is {
@@ -162,7 +163,9 @@ impl Seen {
 fn same_message(one: &Entry, other: &Entry) -> bool {
     (one.id, one.octets, one.segment, one.place, one.recipient)
         == (other.id, other.octets, other.segment, other.place, other.recipient)
-        && one.flags & BIG == other.flags & BIG
+        && one.flags == other.flags
+        // Of entries from before it was kept it is not known.
+        && (one.day == other.day || other.day == 0)
 }
 
 /// What is wrong with a body.
