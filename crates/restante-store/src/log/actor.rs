@@ -85,6 +85,32 @@ mod tests {
     use crate::log::extensions::push;
     use proptest::prelude::*;
 
+    // FORMAT.md, Extension fields: tag 7, and the numbers of the causes
+    #[test]
+    fn the_octets_are_as_the_format_says() {
+        let causes =
+            [(1, Cause::Deleted), (2, Cause::Expired), (3, Cause::Removed), (4, Cause::Renewed)];
+        for (number, cause) in causes {
+            let octets = [[0xFF; 8].as_slice(), &[number]].concat();
+            let actor = Actor::nobody(cause);
+            assert_eq!(actor.encode(), octets);
+            assert_eq!(Actor::decode(&octets), Some(actor));
+        }
+        let octets = b"\x05\0\0\0\0\0\0\0\x00192.0.2.1";
+        let peer = Some("192.0.2.1".to_owned());
+        let actor = Actor { credential: Some(5), cause: None, peer };
+        assert_eq!(actor.encode(), octets);
+        assert_eq!(Actor::decode(octets), Some(actor));
+    }
+
+    // FORMAT.md, Extension fields: a peer is cut at 255 octets
+    #[test]
+    fn a_long_peer_is_cut() {
+        let peer = Some("\u{e9}".repeat(200));
+        let actor = Actor { peer, ..Actor::default() };
+        assert_eq!(Actor::decode(&actor.encode()).unwrap().peer, Some("\u{e9}".repeat(127)));
+    }
+
     proptest! {
         // FORMAT.md, Extension fields, 7
         #[test]

@@ -335,7 +335,7 @@ fn withheld(shard: &Shard, maildrop: u64) -> Result<Vec<WithheldMessage>, StoreE
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::trial::{open, read, small};
+    use crate::log::trial::{contents, deliver, open, read, remove, small, text};
     use crate::maildir::scratch::quick;
     use crate::store::{Provenance, Store};
     use crate::view::View;
@@ -365,7 +365,45 @@ mod tests {
         };
         let before = (seen(true).await, seen(false).await);
         assert_ne!(before.0, before.1);
+        let mut waiting = store.open(ours, View { utf8: false, ..View::default() }).await.unwrap();
         store.restore(ours, vec![id], Offer::AsNew).await.unwrap();
         assert_eq!((seen(true).await, seen(false).await), before);
+        // extensions, XREFRESH: what is listed later is shown to a session as what it began with
+        assert_eq!(waiting.refresh().await.unwrap(), 1);
+        let last = MessageNumber::from_index(1).unwrap();
+        assert_eq!(read(&*waiting, last).await.unwrap(), before.1.0);
+    }
+
+    // custody.rs, Custody::restore: an error if one of them was destroyed; the others are restored
+    // by then. And what is restored as new is as it was (I1), and no more UTF-8 than before.
+    #[tokio::test]
+    async fn of_several_that_are_restored_one_may_be_gone() {
+        for offer in [Offer::AsItWas, Offer::AsNew] {
+            let (folder, ours) = (quick(), MaildropId::new(1));
+            let store = open(folder.path(), &small()).unwrap();
+            let mut ids = Vec::new();
+            for number in 0..3 {
+                let stored = deliver(&store, &[ours], &text(number, 100)).await.unwrap();
+                ids.push(stored.into_iter().next().unwrap().unwrap().id);
+            }
+            let before = contents(&store, ours).await.unwrap();
+            for id in &ids {
+                store.set_aside(ours, *id, Aside::Asked).await.unwrap();
+            }
+            let held = View { delete: mail_wire::Delete::Destroy, ..View::default() };
+            assert_eq!(store.open(ours, held).await.unwrap().listing().len(), 0);
+            store.restore(ours, vec![ids[1]], Offer::AsItWas).await.unwrap();
+            remove(&store, ours, &[before[1].0.clone()]).await.unwrap();
+            let outcome = store.restore(ours, ids.clone(), offer).await;
+            assert!(matches!(outcome, Err(StoreError::Absent { .. })), "{offer:?}: {outcome:?}");
+            let after = contents(&store, ours).await.unwrap();
+            let texts = |all: &[(String, String)]| {
+                all.iter().map(|(_, text)| text.clone()).collect::<Vec<_>>()
+            };
+            let kept = [before[0].clone(), before[2].clone()];
+            assert_eq!(texts(&after), texts(&kept), "{offer:?}");
+            let session = store.open(ours, View::default()).await.unwrap();
+            assert!(session.listing().iter().all(|entry| !entry.utf8), "{offer:?}");
+        }
     }
 }

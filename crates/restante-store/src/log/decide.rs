@@ -214,3 +214,105 @@ fn restore(present: &Present<'_>, count: u64) -> Result<Decision, StoreError> {
     };
     Ok(Decision { marks: marks.into_iter().map(off).collect(), destroyed: None, answer: count })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::custody::{Aside, Custody, Note, Noted, Offer};
+    use crate::log::store::LogStore;
+    use crate::log::trial::{contents, deliver, open, small, text};
+    use crate::maildir::scratch::quick;
+    use crate::store::Store;
+    use crate::view::View;
+    use mail_wire::{Delete, MaildropId, MessageId, MessageNumber};
+    use std::time::Duration;
+
+    const OURS: MaildropId = MaildropId::new(1);
+
+    async fn add(store: &LogStore, number: usize) -> MessageId {
+        let mut stored = deliver(store, &[OURS], &text(number, 50)).await.unwrap();
+        stored.pop().unwrap().unwrap().id
+    }
+
+    async fn listed(store: &LogStore) -> usize {
+        store.open(OURS, View::default()).await.unwrap().listing().len()
+    }
+
+    // custody.rs, Custody::set_aside, and product §6: out of every listing until it is restored;
+    // who asks for it again is told the same
+    #[tokio::test]
+    async fn a_message_may_be_set_aside_twice() {
+        let folder = quick();
+        let store = open(folder.path(), &small()).unwrap();
+        let id = add(&store, 1).await;
+        for reason in [Aside::Asked, Aside::Asked, Aside::Deaths] {
+            store.set_aside(OURS, id, reason).await.unwrap();
+            assert_eq!(store.withheld(OURS).await.unwrap()[0].set_aside, Some(reason));
+            assert_eq!(listed(&store).await, 0);
+        }
+    }
+
+    // product §5, delete = "ignore": whoever deletes, all stays and is listed
+    #[tokio::test]
+    async fn what_a_deletion_ignores_stays() {
+        let folder = quick();
+        let store = open(folder.path(), &small()).unwrap();
+        for number in 0..3 {
+            add(&store, number).await;
+        }
+        let before = contents(&store, OURS).await.unwrap();
+        let view = View { delete: Delete::Ignore, ..View::default() };
+        let mut maildrop = store.open(OURS, view).await.unwrap();
+        let numbers = [1, 3].map(|number| MessageNumber::new(number).unwrap());
+        maildrop.commit(&numbers).await.unwrap();
+        assert_eq!(contents(&store, OURS).await.unwrap(), before);
+        assert!(store.withheld(OURS).await.unwrap().is_empty());
+    }
+
+    // custody.rs: a restoration is of the messages that are named, and of no others; release
+    // destroys those that are held, and leaves others alone
+    #[tokio::test]
+    async fn of_those_that_are_named_and_no_others() {
+        let folder = quick();
+        let store = open(folder.path(), &small()).unwrap();
+        let mut ids = Vec::new();
+        // More than are looked up one by one, and fewer.
+        for number in 0..40 {
+            ids.push(add(&store, number).await);
+        }
+        let view = View { delete: Delete::Hold(Duration::from_hours(24)), ..View::default() };
+        let mut maildrop = store.open(OURS, view).await.unwrap();
+        let all: Vec<_> = (0..30).filter_map(MessageNumber::from_index).collect();
+        maildrop.commit(&all).await.unwrap();
+        drop(maildrop);
+        store.set_aside(OURS, ids[35], Aside::Asked).await.unwrap();
+        assert_eq!(listed(&store).await, 9);
+        store.restore(OURS, ids[..2].to_vec(), Offer::AsItWas).await.unwrap();
+        assert_eq!(listed(&store).await, 11);
+        store.restore(OURS, ids[2..22].to_vec(), Offer::AsItWas).await.unwrap();
+        assert_eq!(listed(&store).await, 31);
+        assert_eq!(store.release(OURS, ids[20..24].to_vec()).await.unwrap(), 2);
+        assert_eq!(store.release(OURS, ids.clone()).await.unwrap(), 6);
+        let withheld = store.withheld(OURS).await.unwrap();
+        assert_eq!((withheld.len(), withheld[0].id), (1, ids[35]));
+        assert_eq!(contents(&store, OURS).await.unwrap().len(), 31);
+    }
+
+    // product §5: so many days after the first complete RETR. That a message was held and restored
+    // since does not begin them anew.
+    #[tokio::test]
+    async fn a_message_that_is_restored_was_retrieved_when_it_was() {
+        let folder = quick();
+        let store = open(folder.path(), &small()).unwrap();
+        let id = add(&store, 1).await;
+        let view = View { notes_retrieval: true, ..View::default() };
+        let session = store.open(OURS, view).await.unwrap();
+        let what = Noted::Retrieved { octets: 50, complete: true };
+        store.note(OURS, Note { message: Some(id), credential: 7, peer: None, what });
+        drop(session);
+        store.set_aside(OURS, id, Aside::Asked).await.unwrap();
+        store.restore(OURS, vec![id], Offer::AsItWas).await.unwrap();
+        let after = mail_wire::After::Retrieval;
+        let retention = Some(mail_wire::Retention { days: 0, after });
+        assert_eq!(store.expire(OURS, retention).await.unwrap(), 1);
+    }
+}

@@ -88,3 +88,43 @@ async fn what_is_closed_is_in_good_order() {
     assert_eq!(store.front().shards[0].overlay.read().unwrap().changes(), 0);
     assert_eq!(contents(&store, ONE).await.unwrap().len(), 1);
 }
+
+// FORMAT.md, Recovery 4: in a segment that is not the last, what is not right is damage, also when no
+// right record stands behind it; only zeros up to its end are none. A false answer would be that
+// nothing is missing.
+#[tokio::test]
+async fn a_sealed_segment_that_has_lost_its_end_is_damaged() {
+    let folder = quick();
+    let settings = Settings { segment_octets: 4096, ..small() };
+    let store = open(folder.path(), &settings).unwrap();
+    for number in 0..8 {
+        deliver(&store, &[ONE], &text(number, 1000)).await.unwrap().pop().unwrap().unwrap();
+    }
+    let before = contents(&store, ONE).await.unwrap();
+    store.close();
+    drop(store);
+    closed(folder.path());
+    let path = folder.path().join("s00/00000001.log");
+    let mut octets = fs::read(&path).unwrap();
+    let heads: Vec<_> = memchr::memmem::find_iter(&octets, b"RsR\xA5").collect();
+    // The last message and the seal; the message before it is whole.
+    let lost = heads[heads.len() - 2];
+    for head in &heads[heads.len() - 2..] {
+        octets[head + 9] ^= 1;
+    }
+    let end = octets.len() as u64;
+    fs::write(&path, octets).unwrap();
+    for _ in 0..2 {
+        without_index(folder.path());
+        let store = open(folder.path(), &settings).unwrap();
+        let damage = store.damage();
+        assert_eq!(damage.len(), 1, "{damage:?}");
+        assert_eq!((damage[0].from, damage[0].to), (lost as u64, end));
+        let after = contents(&store, ONE).await.unwrap();
+        assert_eq!((after.len(), &after[..heads.len() - 2]), (7, &before[..heads.len() - 2]));
+        drop(store);
+        closed(folder.path());
+        let copy = folder.path().join(format!("quarantine/s00-00000001-{lost}"));
+        assert_eq!(fs::read(copy).unwrap(), fs::read(&path).unwrap()[lost..]);
+    }
+}

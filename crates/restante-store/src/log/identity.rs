@@ -137,6 +137,15 @@ mod tests {
         assert_eq!(Tag::parse("k7q"), None);
     }
 
+    // FORMAT.md, FORMAT: a tag is 4 characters of the alphabet, and what is drawn makes it
+    #[test]
+    fn a_tag_is_made_of_what_was_drawn() {
+        assert_eq!(Tag::drawn([0, 31, 32, 255]).as_str(), "0z0z");
+        assert_eq!(Tag::drawn([1, 10, 17, 25]).as_str(), "1ahs");
+        let all: Vec<u8> = (0..32).flat_map(|octet| Tag::drawn([octet; 4]).0).collect();
+        assert!(all.iter().step_by(4).eq(b"0123456789abcdefghjkmnpqrstvwxyz"));
+    }
+
     #[test]
     fn ids_end_with_their_epoch() {
         let mut ids = Ids { shard: 3, epoch: 7, counter: COUNTER_END - 2 };

@@ -19,6 +19,8 @@ mod audit;
 mod backend;
 mod batch;
 mod bugs;
+#[cfg(test)]
+mod carried;
 mod chunks;
 mod compact;
 mod compacted;
@@ -48,6 +50,8 @@ mod fill;
 #[cfg(test)]
 mod fixtures;
 mod fold;
+#[cfg(test)]
+mod foreign;
 mod format;
 mod front;
 mod give_back;
@@ -63,6 +67,8 @@ mod kills;
 mod laid;
 #[cfg(test)]
 mod lives;
+#[cfg(test)]
+mod looked_after;
 mod mark;
 #[cfg(test)]
 mod marked;

@@ -84,3 +84,56 @@ fn still(shard: &Shard, addition: &mut Addition) -> Result<(), StoreError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::log::settings::Settings;
+    use crate::log::trial::{closed, contents, open, segments, small, text};
+    use crate::maildir::scratch::quick;
+    use crate::store::{Incoming, Provenance, Recipient, Store, Usage};
+    use mail_wire::{Form, MaildropId, Quota};
+
+    // issue, quotas; FORMAT.md, Recipients: a recipient that was refused only has a row where the
+    // rest was written. Of a message that nobody has room for nothing is kept.
+    #[tokio::test]
+    async fn nothing_is_kept_of_a_message_that_nobody_has_room_for() {
+        let (folder, ours) = (quick(), MaildropId::new(1));
+        let settings = Settings { big_octets_min: 1000, ..small() };
+        let store = open(folder.path(), &settings).unwrap();
+        let send = async |number: usize, quotas: &[Option<u64>]| {
+            let recipient = |messages: &Option<u64>| Recipient {
+                quota: Quota { messages: *messages, octets: None },
+                ..Recipient::new(ours, Vec::new())
+            };
+            let incoming = Incoming {
+                recipients: quotas.iter().map(recipient).collect(),
+                form: Form::Text,
+                utf8: false,
+                provenance: Provenance::default(),
+            };
+            let mut delivery = store.deliver(incoming).await.unwrap();
+            delivery.write(text(number, 2000).as_bytes()).unwrap();
+            delivery.commit().await.iter().map(Result::is_ok).collect::<Vec<_>>()
+        };
+        assert_eq!(send(1, &[Some(1)]).await, [true]);
+        let files = || std::fs::read_dir(folder.path().join("s00/big")).unwrap().count();
+        let before = store.usage(ours).await.unwrap();
+        assert_eq!((before.messages, files()), (1, 1));
+        for number in 2..5 {
+            assert_eq!(send(number, &[Some(1), Some(1)]).await, [false, false]);
+        }
+        assert_eq!(store.usage(ours).await.unwrap(), before);
+        // Who has no limit is counted all the same for who has one.
+        assert_eq!(send(5, &[Some(2), None, Some(3)]).await, [true, true, false]);
+        drop(store);
+        closed(folder.path());
+        assert_eq!(files(), 2);
+        let octets = std::fs::read(&segments(folder.path())[0]).unwrap();
+        let heads = octets.chunks(16).filter(|octets| octets.starts_with(b"RsR\xA5"));
+        assert_eq!(heads.count(), 3, "two messages and the seal");
+        let store = open(folder.path(), &settings).unwrap();
+        assert_eq!(contents(&store, ours).await.unwrap().len(), 3);
+        let octets = before.octets.saturating_add(2 * text(5, 2000).len() as u64);
+        assert_eq!(store.usage(ours).await.unwrap(), Usage { messages: 3, octets });
+    }
+}

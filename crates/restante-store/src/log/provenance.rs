@@ -291,6 +291,23 @@ mod tests {
         assert_eq!(after.iter().filter(|field| field.tag == 901).count(), 1);
     }
 
+    // product §2: a message without a return path (RFC 5321 §4.5.5) came from a peer too, and one
+    // from nobody knows where may have one
+    #[test]
+    fn half_of_what_is_known_is_told() {
+        let to = recipient(1, "Return-Path: <>\r\n", "");
+        for (peer, sender) in [("192.0.2.7", ""), ("", "ann@example.com"), ("", "")] {
+            let provenance = Provenance { peer: peer.into(), sender: sender.into() };
+            let octets = encode(&provenance, &[&to], &Known::default());
+            let told = decode(Extensions::decode(&octets).unwrap(), &rows(&[&to]), 0);
+            assert_eq!((told.peer.as_str(), told.sender.as_str()), (peer, sender));
+            assert_eq!(octets.is_empty(), peer.is_empty() && sender.is_empty());
+            let octets = alone(&told);
+            assert_eq!(decode(Extensions::decode(&octets).unwrap(), &[], 0), told);
+            assert_eq!(octets.is_empty(), peer.is_empty() && sender.is_empty());
+        }
+    }
+
     #[test]
     fn what_comes_from_outside_is_cut() {
         let provenance = Provenance { peer: "é".repeat(200), sender: "x".repeat(9000) };

@@ -138,3 +138,65 @@ fn copy(disk: &dyn Disk, name: &str, file: &dyn DiskFile, stretch: Range<u64>) -
     copy.sync()?;
     disk.sync_dir(FOLDER)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::real::RealDisk;
+    use crate::maildir::scratch::quick;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    const STRETCH: Stretch = Stretch { shard: 1, segment: 0x2a, from: 64 };
+
+    // P-056: that nothing is damaged is only said when that is known. A folder that cannot be
+    // looked into is not an empty one.
+    #[test]
+    fn a_folder_that_cannot_be_read_is_not_empty() {
+        let folder = quick();
+        let fails = Arc::new(AtomicBool::new(false));
+        let gate = Arc::clone(&fails);
+        let calls = crate::disk::Disk::behind(Arc::new(move |_| {
+            let fails = gate.load(Ordering::SeqCst);
+            if fails { Err(io::Error::from(rustix::io::Errno::IO)) } else { Ok(()) }
+        }));
+        let disk = RealDisk::open(calls, folder.path()).unwrap();
+        assert!(is_empty(&disk).unwrap(), "there is no such folder");
+        assert!(all(&disk).unwrap().open.is_empty());
+        take(&disk, &STRETCH, "s00/big/0.msg").unwrap();
+
+        std::fs::write(folder.path().join("damaged"), "xxxx").unwrap();
+        let file = disk.open("damaged", Existence::Old).unwrap();
+        keep(&disk, &STRETCH, &*file, 66).unwrap();
+        assert!(!is_empty(&disk).unwrap());
+        assert!(all(&disk).unwrap().open.contains(&STRETCH));
+        fails.store(true, Ordering::SeqCst);
+        assert!(matches!(is_empty(&disk), Err(StoreError::Disk { .. })));
+        assert!(matches!(all(&disk), Err(StoreError::Disk { .. })));
+        assert!(take(&disk, &STRETCH, "damaged").is_err());
+    }
+
+    // FORMAT.md, quarantine: <shard>-<segment>-<offset>, `.seen` behind what was dealt with, and
+    // the damaged stretch, octet by octet, however long it is
+    #[test]
+    fn a_stretch_is_copied_whole_and_named_after_its_place() {
+        let folder = quick();
+        let disk = RealDisk::open(crate::disk::Disk::default(), folder.path()).unwrap();
+        let octets: Vec<u8> = (0..600_000_u32).flat_map(u32::to_le_bytes).collect();
+        std::fs::write(folder.path().join("segment"), &octets).unwrap();
+        let file = disk.open("segment", Existence::Old).unwrap();
+        let to = octets.len() as u64 - 5;
+        keep(&disk, &STRETCH, &*file, to).unwrap();
+        let path = folder.path().join("quarantine/s01-0000002a-64");
+        assert!(std::fs::read(&path).unwrap() == octets[64..octets.len() - 5]);
+        // One that was begun on a full disk is made whole.
+        std::fs::write(&path, &octets[64..1000]).unwrap();
+        keep(&disk, &STRETCH, &*file, to).unwrap();
+        assert!(std::fs::read(&path).unwrap() == octets[64..octets.len() - 5]);
+        assert_eq!(length(&disk, &STRETCH).unwrap(), to - 64);
+        close(&disk).unwrap();
+        let kept = all(&disk).unwrap();
+        assert_eq!((kept.open.len(), kept.seen.contains(&STRETCH)), (0, true));
+        assert!(folder.path().join("quarantine/s01-0000002a-64.seen").exists());
+    }
+}

@@ -182,3 +182,61 @@ impl Queue {
         state.jobs.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A job of 96 octets, and who waits for it.
+    fn job() -> (Job, oneshot::Receiver<Result<Option<Compacted>, StoreError>>) {
+        let (answer, answered) = oneshot::channel();
+        (Job::Compact(answer), answered)
+    }
+
+    fn is_refused(queue: &Queue) -> bool {
+        matches!(queue.push(job().0), Err(StoreError::Unavailable))
+    }
+
+    // settings.rs, queue_octets_max: so much may wait before more is refused, in octets
+    #[test]
+    fn more_than_may_wait_is_refused_until_there_is_room() {
+        let queue = Queue::new(192);
+        assert!(!is_refused(&queue) && !is_refused(&queue), "192 octets");
+        assert!(is_refused(&queue), "288 octets");
+        assert_eq!(queue.take(None).unwrap().len(), 2);
+        assert!(!is_refused(&queue), "there is room again");
+    }
+
+    // A message that is larger than all that may wait is taken when nothing else waits.
+    #[test]
+    fn what_is_too_large_by_itself_goes_in_alone() {
+        let queue = Queue::new(10);
+        assert!(!is_refused(&queue));
+        assert!(is_refused(&queue));
+        assert_eq!(queue.take(None).unwrap().len(), 1);
+        assert!(!is_refused(&queue));
+    }
+
+    // Whoever waits is told when the writer is gone, and nobody waits for it any more.
+    #[test]
+    fn what_waits_for_a_writer_that_is_gone_is_given_up() {
+        let queue = Queue::new(1000);
+        let (job, mut answered) = job();
+        queue.push(job).unwrap();
+        queue.abandon();
+        assert_eq!(answered.try_recv().unwrap_err(), oneshot::error::TryRecvError::Closed);
+        assert!(is_refused(&queue));
+        assert!(queue.take(None).is_none());
+    }
+
+    // At the end all that waits is done first, and nothing more is taken.
+    #[test]
+    fn what_waits_at_the_end_is_done() {
+        let queue = Queue::new(1000);
+        queue.push(job().0).unwrap();
+        queue.close();
+        assert!(is_refused(&queue));
+        assert_eq!(queue.take(None).unwrap().len(), 1);
+        assert!(queue.take(None).is_none());
+    }
+}

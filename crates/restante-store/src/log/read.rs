@@ -246,3 +246,27 @@ impl Stream for Checked {
         Ok(Progress::Octets(read.saturating_sub(hidden)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::log::trial::{contents, deliver, open, prefix, small, text};
+    use crate::maildir::scratch::quick;
+    use mail_wire::MaildropId;
+
+    // I1; RFC 5321 §4.5.3.1.8 asks for 100 recipients at least: all of them can read what came for
+    // them, however much room they take beside the message
+    #[tokio::test]
+    async fn each_of_a_thousand_recipients_reads_it() {
+        let folder = quick();
+        let store = open(folder.path(), &small()).unwrap();
+        let all: Vec<_> = (1..=1000).map(MaildropId::new).collect();
+        for outcome in deliver(&store, &all, &text(1, 10)).await.unwrap() {
+            outcome.unwrap();
+        }
+        for ours in [all[0], all[499], all[999]] {
+            let found = contents(&store, ours).await.unwrap();
+            assert_eq!(found.len(), 1);
+            assert_eq!(found[0].1, format!("{}{}", prefix(ours), text(1, 10)));
+        }
+    }
+}

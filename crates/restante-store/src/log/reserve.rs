@@ -46,3 +46,29 @@ impl Reserve {
         file.preallocate(0, self.octets.max(1))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::real::RealDisk;
+    use crate::maildir::scratch::quick;
+
+    // I12, FORMAT.md: room kept for deletions on a full disk is given to them, once, and taken back
+    // when there is room again
+    #[test]
+    fn what_is_kept_is_given_once_and_taken_back() {
+        let folder = quick();
+        let calls = crate::disk::Disk::default();
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk::open(calls, folder.path()).unwrap());
+        let path = folder.path().join("reserve");
+        let mut reserve = Reserve::new(Arc::clone(&disk), "reserve".into(), 8192);
+        assert_eq!(path.metadata().unwrap().len(), 8192);
+        assert!(reserve.release());
+        assert!(!path.exists(), "whoever is first has the room");
+        assert!(!reserve.release(), "there is no more");
+        assert!(reserve.is_held(), "the disk has it twice");
+        assert_eq!(path.metadata().unwrap().len(), 8192);
+        let mut reserve = Reserve::new(disk, "too-much".into(), u64::MAX >> 2);
+        assert!(!reserve.is_held() && !reserve.release());
+    }
+}

@@ -130,3 +130,71 @@ impl Scan<'_> {
         Ok(None)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::{Disk as Calls, Existence};
+    use crate::log::disk::Disk;
+    use crate::log::real::RealDisk;
+    use crate::log::record::Kind;
+    use crate::maildir::scratch::quick;
+
+    const SEED: u32 = 7;
+    const AT: u64 = 128;
+
+    /// What is read at 128 of a file that has this head there, with so many octets behind it,
+    /// if no record reaches behind `end`.
+    fn read(head: Head, behind: usize, end: u64) -> Option<Head> {
+        let folder = quick();
+        let disk = RealDisk::open(Calls::default(), folder.path()).unwrap();
+        let mut octets = vec![0; usize::try_from(AT).unwrap()];
+        octets.extend(head.encode(SEED));
+        octets.resize(octets.len() + behind, 0);
+        std::fs::write(folder.path().join("segment"), octets).unwrap();
+        let file = disk.open("segment", Existence::Old).unwrap();
+        let scan = Scan { file: &*file, number: 3, seed: SEED, end };
+        scan.record(AT).unwrap().map(|record| record.head)
+    }
+
+    // FORMAT.md, Records: segment number and place are in the head so that what an earlier use of
+    // the same blocks left there is never taken for a record
+    #[test]
+    fn only_what_was_written_here_is_a_record() {
+        let right = Head { segment: 3, place: 8, batch: 8, ..Head::plain(Kind::Seal, 0) };
+        assert_eq!(read(right, 0, 192), Some(right));
+        assert_eq!(read(Head { batch: 4, ..right }, 0, 192).unwrap().batch, 4);
+        assert_eq!(read(Head { segment: 4, ..right }, 0, 192), None, "of another segment");
+        assert_eq!(read(Head { place: 9, batch: 9, ..right }, 0, 192), None, "of another place");
+        assert_eq!(read(Head { place: 7, batch: 7, ..right }, 0, 192), None, "of another place");
+        assert_eq!(read(Head { batch: 9, ..right }, 0, 192), None, "of a batch behind it");
+    }
+
+    // FORMAT.md, Segment header: octets behind the end are no records, whatever they look like
+    #[test]
+    fn nothing_reaches_behind_the_end() {
+        let right = Head { segment: 3, place: 8, batch: 8, ..Head::plain(Kind::Seal, 0) };
+        for end in [0, 64, 128, 191] {
+            assert_eq!(read(right, 64, end), None, "the head, {end}");
+        }
+        let long = Head { meta_length: 16, meta_crc: crc32c::crc32c(&[0; 16]), ..right };
+        assert_eq!(read(long, 64, 208), Some(long));
+        assert_eq!(read(long, 64, 207), None, "the meta");
+        let long = Head { body_length: 33, ..right };
+        assert_eq!(read(long, 64, 240), Some(long));
+        assert_eq!(read(long, 64, 239), None, "the padding of the body");
+    }
+
+    // FORMAT.md: records follow the header. In the header there is none.
+    #[test]
+    fn there_is_no_record_in_the_header() {
+        let folder = quick();
+        let disk = RealDisk::open(Calls::default(), folder.path()).unwrap();
+        let head = Head { segment: 3, place: 0, batch: 0, ..Head::plain(Kind::Seal, 0) };
+        std::fs::write(folder.path().join("segment"), head.encode(SEED)).unwrap();
+        let file = disk.open("segment", Existence::Old).unwrap();
+        let scan = Scan { file: &*file, number: 3, seed: SEED, end: 64 };
+        assert!(scan.record(0).unwrap().is_none());
+        assert!(scan.record(u64::MAX - 8).unwrap().is_none());
+    }
+}

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use mail_wire::{Form, MaildropId, MessageId};
+use mail_wire::{Delete, Form, MaildropId, MessageId, MessageNumber, Views};
 use tempfile::TempDir;
 
-use crate::custody::{Cause, Happened, JournalEntry, Note, Noted};
+use crate::custody::{Aside, Cause, Custody, Happened, JournalEntry, Note, Noted, Offer};
 use crate::log::settings::Settings;
 use crate::log::store::LogStore;
 use crate::log::trial::{
@@ -238,4 +238,78 @@ async fn what_is_noted_is_written_without_anybody_asking() {
         }
         tokio::task::yield_now().await;
     }
+}
+
+// product §2: hidden, held, set aside, restored, destroyed, each with who did it; in the order in
+// which it happened, through compaction and without an index
+#[tokio::test]
+async fn what_is_laid_over_a_message_is_told() {
+    let folder = quick();
+    let store = open(folder.path(), &settings()).unwrap();
+    let id = accept(&store, Form::Text, BODY).await[0].id;
+    let peer = Some("192.0.2.9".to_owned());
+    let delete = async |delete, views| {
+        let view = View {
+            credential: 7,
+            peer: peer.clone(),
+            delete,
+            views,
+            others: vec![8],
+            ..View::default()
+        };
+        let mut session = store.open(OURS, view).await.unwrap();
+        let numbers: Vec<_> = MessageNumber::from_index(0).into_iter().collect();
+        assert_eq!(session.commit(&numbers).await.unwrap().messages, 1);
+    };
+    let restore = async || store.restore(OURS, vec![id], Offer::AsItWas).await.unwrap();
+    let day = Duration::from_hours(24);
+    delete(Delete::Destroy, Views::PerCredential).await;
+    restore().await;
+    delete(Delete::Hold(day), Views::Shared).await;
+    let until = store.withheld(OURS).await.unwrap()[0].held_until.unwrap();
+    restore().await;
+    for deaths in 1..=2 {
+        assert_eq!(store.died(OURS, id).await.unwrap(), deaths);
+    }
+    store.set_aside(OURS, id, Aside::Deaths).await.unwrap();
+    store.set_aside(OURS, id, Aside::NeverFinished).await.unwrap();
+    restore().await;
+    delete(Delete::Hold(day), Views::Shared).await;
+    assert_eq!(store.release(OURS, vec![id]).await.unwrap(), 1);
+
+    let (nobody, session) = ((None, None), (Some(7), peer.clone()));
+    let set_aside = |reason| Happened::SetAside { reason };
+    let wanted = [
+        (session.clone(), Happened::Hidden),
+        (nobody.clone(), Happened::Restored),
+        (session.clone(), Happened::Held { until }),
+        (nobody.clone(), Happened::Restored),
+        (nobody.clone(), Happened::Died { deaths: 1 }),
+        (nobody.clone(), Happened::Died { deaths: 2 }),
+        (nobody.clone(), set_aside(Aside::Deaths)),
+        (nobody.clone(), set_aside(Aside::NeverFinished)),
+        (nobody.clone(), Happened::Restored),
+    ];
+    let is_told = async |store: &LogStore| {
+        let all = store.told(OURS, None).await.unwrap();
+        let ours: Vec<_> = all.into_iter().filter(|entry| entry.message == Some(id)).collect();
+        assert!(matches!(ours[0].what, Happened::Accepted { .. }));
+        let told: Vec<_> = ours[1..10]
+            .iter()
+            .map(|entry| ((entry.credential, entry.peer.clone()), entry.what.clone()))
+            .collect();
+        assert_eq!(told, wanted);
+        assert!(matches!(ours[10].what, Happened::Held { .. }));
+        assert_eq!(ours[11].what, Happened::Destroyed { cause: Cause::Removed });
+        assert_eq!(ours.len(), 12);
+    };
+    is_told(&store).await;
+    churn(&store).await;
+    store.compact().await.unwrap();
+    is_told(&store).await;
+    drop(store);
+    closed(folder.path());
+    without_index(folder.path());
+    let store = open(folder.path(), &settings()).unwrap();
+    is_told(&store).await;
 }
