@@ -94,7 +94,8 @@ async fn stand_ins(factory: &dyn Factory) -> Result<(), String> {
         return Ok(());
     }
     let header = "Subject: gr\u{fc}n\r\n.odd: \u{fc}\r\n\r\n".as_bytes();
-    let bodies = [b"".to_vec(), b".x\r\ny\r\n".to_vec(), b"long line\r\n".repeat(200_000)];
+    let long = corpus::lines(b"long line\r\n", factory.octets_long());
+    let bodies = [b"".to_vec(), b".x\r\ny\r\n".to_vec(), long];
     let surrogate = |lines: &[u8]| Surrogate {
         header: lines.to_vec(),
         prefixes: vec![b"To: stand-in\r\n".to_vec(), b"X: other\r\n".to_vec()],

@@ -1,8 +1,8 @@
 //! Messages to test with: clean ones as the intake hands them over, and others.
 
 /// Text that an intake filter has passed: CRLF line ends only, no NUL, a blank line. A store
-/// gives it back octet by octet.
-pub(crate) fn clean() -> Vec<Vec<u8>> {
+/// gives it back octet by octet. One body is as long as this.
+pub(crate) fn clean(octets_long: usize) -> Vec<Vec<u8>> {
     let header = b"From: a@example.org\r\nSubject: x\r\n\r\n".as_slice();
     let with = |body: &[u8]| [header, body].concat();
     let mut all = vec![
@@ -20,7 +20,7 @@ pub(crate) fn clean() -> Vec<Vec<u8>> {
         with(&[&[b'x'; 20_000][..], b"\r\n"].concat()),
         // M4
         [b"X: ".as_slice(), &[b'y'; 300 << 10], b"\r\n\r\nbody\r\n"].concat(),
-        with(&b"a line of a long message, which does not fit the memory\r\n".repeat(20_000)),
+        with(&lines(b"a line of a long message, which does not fit the memory\r\n", octets_long)),
     ];
     let mut chance = Chance::new(7);
     for _ in 0..40 {
@@ -35,6 +35,11 @@ pub(crate) fn clean() -> Vec<Vec<u8>> {
         all.push(with(&body));
     }
     all
+}
+
+/// So many octets of this line, or a few more.
+pub(crate) fn lines(line: &[u8], octets: usize) -> Vec<u8> {
+    line.repeat(octets.div_ceil(line.len().max(1)))
 }
 
 /// What no intake hands over, and what must nevertheless have the size that is listed.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use mail_wire::{After, Delete, MessageId, Retention, Views};
 
+use crate::conformance::corpus;
 use crate::conformance::factory::{Factory, Test};
 use crate::conformance::mail::{
     OURS, deliver, deliver_some, demand, numbers, open_as, read_all, uidls,
@@ -165,8 +166,8 @@ async fn as_new(factory: &dyn Factory) -> Result<(), String> {
         return Ok(());
     }
     let mut texts = deliver_some(&*store, OURS, 2).await?;
-    let long = b"A: b\r\n\r\n".iter().copied().chain(b"a long line\r\n".repeat(200_000));
-    texts.insert(0, long.collect());
+    let long = corpus::lines(b"a long line\r\n", factory.octets_long());
+    texts.insert(0, [b"A: b\r\n\r\n".as_slice(), &long].concat());
     let store = factory.fresh();
     for text in &texts {
         deliver(&*store, OURS, text).await?;

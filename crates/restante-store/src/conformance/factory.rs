@@ -14,6 +14,11 @@ pub trait Factory {
     /// The store that was made last, after a restart of the process. Asked only of stores that
     /// promise to be durable, after all that came from the old one was dropped.
     fn again(&self) -> Arc<dyn Store>;
+
+    /// How long a body is that the store keeps in another way than a short one, in octets.
+    fn octets_long(&self) -> usize {
+        2 << 20
+    }
 }
 
 /// A promise that was not kept.

@@ -31,7 +31,7 @@ async fn round_trip(factory: &dyn Factory) -> Result<(), String> {
     let mut chance = Chance::new(3);
     for form in [Form::Text, Form::Wire] {
         let store = factory.fresh();
-        let texts = corpus::clean();
+        let texts = corpus::clean(factory.octets_long());
         for text in &texts {
             let octets = if form == Form::Wire { corpus::wire(text) } else { text.clone() };
             let mut pieces = Vec::new();
@@ -197,7 +197,7 @@ async fn utf8(factory: &dyn Factory) -> Result<(), String> {
 async fn dropped(factory: &dyn Factory) -> Result<(), String> {
     let store = factory.fresh();
     deliver(&*store, OURS, b"A: b\r\n\r\n").await?;
-    let long = b"A: b\r\n\r\n".repeat(100_000);
+    let long = corpus::lines(b"A: b\r\n\r\n", factory.octets_long());
     for octets in [b"".as_slice(), b"A: b\r\n\r\nx", &long] {
         let incoming = Incoming {
             recipients: to(OURS),
