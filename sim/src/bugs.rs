@@ -5,7 +5,7 @@ use std::time::Duration;
 use restante_store::log::simulation::{Bug, switch};
 
 use crate::failure::Broken;
-use crate::life::Effort;
+use crate::lived::Effort;
 use crate::plan::Plan;
 use crate::search::{Bounds, Searched, live, search};
 

@@ -1,6 +1,7 @@
 //! `SimDisk`: the disk that the log store is given. It counts every call, keeps a copy of itself
 //! before each that changes something, and fails where it is told to.
 
+use std::fmt::Display;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -10,6 +11,7 @@ use restante_store::log::simulation::{Disk, DiskFile, Existence, Lock};
 use crate::chance::Chance;
 use crate::content::PAGE_OCTETS;
 use crate::faults::{Failure, Fault};
+use crate::history::History;
 use crate::persist::Part;
 use crate::state::State;
 use crate::watch::Watch;
@@ -44,6 +46,7 @@ struct Inner {
     /// The process that used it was killed: nothing it still does counts.
     is_dead: bool,
     watch: Watch,
+    history: Option<History>,
 }
 
 /// How many octets a file name's path has to tell an index by.
@@ -63,12 +66,35 @@ impl SimDisk {
             is_locked: false,
             is_dead: false,
             watch: Watch::default(),
+            history: None,
         })))
     }
 
-    /// From now on it goes on counting calls from here.
-    pub(crate) fn count_from(&self, calls: u64) {
-        self.inner().calls = calls;
+    /// The disk of the process that comes next, on which this is: it counts on, and its history
+    /// goes on.
+    pub(crate) fn successor(&self, state: State, seed: u64) -> Self {
+        let next = Self::new(state, seed);
+        {
+            let (mut inner, mut before) = (next.inner(), self.inner());
+            inner.calls = before.calls.saturating_add(1);
+            inner.history = before.history.take();
+        }
+        next
+    }
+
+    /// From now on all that happens is added to this.
+    pub(crate) fn remember(&self, history: Option<History>) {
+        self.inner().history = history;
+    }
+
+    /// What happened up to now.
+    pub(crate) fn history(&self) -> Option<History> {
+        self.inner().history
+    }
+
+    /// Something happened beside the disk.
+    pub(crate) fn note(&self, what: &str, of: &dyn Display) {
+        self.inner().note(what, of, [0, 0], &[]);
     }
 
     /// Keeps what is there before each call from now on; of calls to an index one of so many.
@@ -128,14 +154,24 @@ impl SimDisk {
 }
 
 impl Inner {
+    fn note(&mut self, what: &str, of: &dyn Display, numbers: [u64; 2], octets: &[u8]) {
+        if let Some(history) = &mut self.history
+            && !self.is_dead
+        {
+            history.add(what, of, numbers, octets);
+        }
+    }
+
     /// A call begins that changes nothing.
-    fn look(&mut self) -> io::Result<()> {
+    fn look(&mut self, call: &'static str, path: &str) -> io::Result<()> {
+        self.note(call, &path, [self.calls, 0], &[]);
         self.begin(false)
     }
 
     /// A call begins that changes something.
     fn begin_change(&mut self, call: &'static str, path: &str) -> io::Result<()> {
         let calls = self.calls;
+        self.note(call, &path, [calls, 0], &[]);
         if !self.is_dead
             && let Some(moments) = &mut self.moments
         {
@@ -180,11 +216,11 @@ impl Disk for SimDisk {
         let file = match (found, existence) {
             (Ok(_), Existence::New) => return Err(io::ErrorKind::AlreadyExists.into()),
             (Ok(file), _) => {
-                inner.look()?;
+                inner.look("open", path)?;
                 file
             }
             (Err(missing), Existence::Old) => {
-                inner.look()?;
+                inner.look("look for", path)?;
                 return Err(missing);
             }
             (Err(missing), _) if missing.kind() != io::ErrorKind::NotFound => return Err(missing),
@@ -210,7 +246,7 @@ impl Disk for SimDisk {
 
     fn list(&self, folder: &str) -> io::Result<Vec<String>> {
         let mut inner = self.inner();
-        inner.look()?;
+        inner.look("list", folder)?;
         let mut names = inner.state.list(folder)?;
         // In no order.
         for last in (1..names.len()).rev() {
@@ -246,7 +282,7 @@ impl Disk for SimDisk {
 
     fn free_space(&self) -> io::Result<u64> {
         let mut inner = self.inner();
-        inner.look()?;
+        inner.look("ask for room", "")?;
         Ok(inner.state.pages_free().saturating_mul(PAGE_OCTETS))
     }
 
@@ -258,7 +294,7 @@ impl Disk for SimDisk {
 
     fn draw(&self, octets: &mut [u8]) -> io::Result<()> {
         let mut inner = self.inner();
-        inner.look()?;
+        inner.look("draw", "")?;
         for octet in octets {
             *octet = inner.chance.next().to_le_bytes()[0];
         }
@@ -287,8 +323,10 @@ struct SimFile {
 impl DiskFile for SimFile {
     fn read_at(&self, octets: &mut [u8], at: u64) -> io::Result<usize> {
         let mut inner = self.disk.inner();
-        inner.look()?;
-        Ok(inner.state.file(self.file)?.seen.read(octets, at))
+        inner.look("read", &self.path)?;
+        let length = inner.state.file(self.file)?.seen.read(octets, at);
+        inner.note("octets", &length, [at, 0], octets.get(..length).unwrap_or_default());
+        Ok(length)
     }
 
     fn read_cached(&self, octets: &mut [u8], at: u64) -> io::Result<usize> {
@@ -300,6 +338,7 @@ impl DiskFile for SimFile {
         if !inner.is_dead {
             inner.watch.written(&self.path, at);
         }
+        inner.note("octets", &octets.len(), [at, 0], octets);
         let outcome = inner.begin_change("write", &self.path);
         let outcome = outcome
             .and_then(|()| inner.make_room(self.file, at.saturating_add(octets.len() as u64)));
@@ -322,12 +361,13 @@ impl DiskFile for SimFile {
 
     fn len(&self) -> io::Result<u64> {
         let mut inner = self.disk.inner();
-        inner.look()?;
+        inner.look("ask for the length", &self.path)?;
         Ok(inner.state.file(self.file)?.seen.length())
     }
 
     fn set_len(&self, octets: u64) -> io::Result<()> {
         let mut inner = self.disk.inner();
+        inner.note("length", &octets, [0, 0], &[]);
         inner.begin_change("set the length", &self.path)?;
         inner.state.file_mut(self.file)?.set_length(octets);
         Ok(())
@@ -335,6 +375,7 @@ impl DiskFile for SimFile {
 
     fn preallocate(&self, at: u64, octets: u64) -> io::Result<()> {
         let mut inner = self.disk.inner();
+        inner.note("room", &octets, [at, 0], &[]);
         inner.begin_change("give room", &self.path)?;
         let end = at.saturating_add(octets);
         inner.make_room(self.file, end)?;

@@ -252,7 +252,11 @@ pub(crate) fn goes_on(
 }
 
 /// One message goes in.
-fn deliver(stepped: &mut Stepped, maildrop: u64, text: &[u8]) -> Result<(u64, String), Broken> {
+pub(crate) fn deliver(
+    stepped: &mut Stepped,
+    maildrop: u64,
+    text: &[u8],
+) -> Result<(u64, String), Broken> {
     let incoming = Incoming {
         recipients: vec![Recipient::new(MaildropId::new(maildrop), Vec::new())],
         form: Form::Text,

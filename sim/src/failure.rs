@@ -5,7 +5,7 @@ use std::fmt;
 /// A promise of the store that did not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Broken {
-    /// The number of the invariant (design, The store, Invariants); 0 and 13 are the
+    /// The number of the invariant (design, The store, Invariants); 0, 13 and 14 are the
     /// simulator's own.
     pub(crate) invariant: u8,
     pub(crate) what: String,
@@ -31,6 +31,7 @@ impl Broken {
             11 => "sums are sums",
             12 => "on a full disk, deletions and logins work",
             13 => "what was laid over a message stays until somebody takes it away",
+            14 => "the journal says of each message once that it came, and once that it went",
             _ => "the engine goes on",
         }
     }

@@ -23,6 +23,17 @@ pub(crate) enum Answer {
     Done(Result<(), StoreError>),
 }
 
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Delivered(outcome) => outcome.fmt(f),
+            Self::Committed(_, outcome) => outcome.fmt(f),
+            Self::Removed(outcome) | Self::Done(outcome) => outcome.fmt(f),
+            Self::Compacted(outcome) => outcome.fmt(f),
+        }
+    }
+}
+
 /// Something that is under way.
 pub(crate) struct Flying {
     /// What the model calls it: one for each shard.

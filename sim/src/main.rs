@@ -2,11 +2,13 @@
 //!
 //! ```text
 //!  main ── search ── life ── plan           acts, drawn from a seed
-//!             │        ├──── session        what one session saw
-//!             │        ├──── flying         what is not answered yet
-//!             │        └──── examine        opens what a crash left
+//!             │        ├──── process        asks: session, flying; answers
+//!             │        └──── points ── examine     opens what a crash left
 //!             │                ├── judge ── model, laid   what was asked and answered
 //!             └ shrink         └── disk ─── state ── inode, folder ── persist
+//!
+//!  main ── calls ──── world ── recorder ── noted ── fate
+//!             └────── verdict              the conformance suite, with each call failing
 //!
 //!  main ── exhaustive ── operations       all short sequences
 //!             │   └───── life, examine    as above
@@ -24,7 +26,9 @@
     )
 )]
 
+mod answers;
 mod bugs;
+mod calls;
 mod chance;
 mod content;
 mod custody;
@@ -34,32 +38,42 @@ mod disk;
 mod examine;
 mod exhaustive;
 mod failure;
+mod fate;
 mod faults;
 mod flying;
 mod folder;
+mod history;
 mod inode;
 mod judge;
 mod laid;
 mod life;
+mod lived;
 mod look;
 mod message;
 mod model;
+mod noted;
 mod operations;
 mod options;
 mod persist;
 mod plan;
+mod points;
+mod process;
+mod recorder;
 mod script;
 mod search;
 mod session;
 mod shrink;
 mod state;
 mod through;
+mod verdict;
 mod watch;
+mod world;
 
 use std::process::ExitCode;
 
 use crate::exhaustive::{Bound, exhaust};
-use crate::life::{Effort, Ended};
+use crate::history::History;
+use crate::lived::{Effort, Ended};
 use crate::options::{HELP, Options};
 use crate::plan::Plan;
 use crate::search::{Bounds, search};
@@ -90,9 +104,15 @@ fn run(options: &Options) -> ExitCode {
     if let Some(length) = options.exhaustive {
         return go_through(length);
     }
+    if options.calls {
+        return fail_calls(options.bug.as_deref());
+    }
+    if let Some(seed) = options.seed {
+        return live_once(seed, options.trace);
+    }
     let bounds = Bounds {
-        first: options.seed.unwrap_or(options.first),
-        points: if options.seed.is_some() { 1 } else { options.points },
+        first: options.first,
+        points: options.points,
         time: options.time,
         effort: if options.hunt.is_some() { WIDE } else { QUICK },
     };
@@ -115,9 +135,28 @@ fn run(options: &Options) -> ExitCode {
         searched.took.as_secs_f64()
     );
     match searched.found {
-        None if options.seed.is_some() => ExitCode::SUCCESS,
         None => enough(options, searched.lived.points),
         Some((seed, ended)) => {
+            tell(seed, &ended);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// One life, and the number of all that happened in it.
+fn live_once(seed: u64, is_told: bool) -> ExitCode {
+    let plan = Plan::drawn(seed);
+    let history = Some(History::new(is_told));
+    match search::caught(&plan, || life::remember(&plan, QUICK, history)) {
+        Ok((lived, history)) => {
+            let end = history.unwrap_or_default().end();
+            println!(
+                "{} crash points, before {} calls; history {end:016x}",
+                lived.points, lived.moments
+            );
+            ExitCode::SUCCESS
+        }
+        Err(ended) => {
             tell(seed, &ended);
             ExitCode::FAILURE
         }
@@ -143,6 +182,18 @@ fn go_through(length: usize) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The conformance suite, with each call failing; or only promises with this in their names.
+fn fail_calls(promise: Option<&str>) -> ExitCode {
+    let start = std::time::SystemTime::now();
+    let failed = calls::fail_each(promise.unwrap_or_default(), |told| eprintln!("{told}"));
+    let seconds = start.elapsed().unwrap_or_default().as_secs_f64();
+    println!("{} in {seconds:.1} s", failed.counted);
+    for found in failed.found.iter().take(100) {
+        println!("{found}");
+    }
+    if failed.found.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Whether a search that found nothing saw enough for that to say something.

@@ -9,16 +9,20 @@ use crate::bugs::Hunt;
 pub(crate) struct Options {
     /// One life alone.
     pub(crate) seed: Option<u64>,
+    /// Each call of that life is printed.
+    pub(crate) trace: bool,
     /// The seed that a search begins with.
     pub(crate) first: u64,
     pub(crate) points: u64,
     pub(crate) time: Duration,
     /// Bugs are looked for, not in the engine as it is.
     pub(crate) hunt: Option<Hunt>,
-    /// Only this one.
+    /// Only this one; of promises those that have this in their names.
     pub(crate) bug: Option<String>,
     /// Instead of lives: all sequences of so many operations at most.
     pub(crate) exhaustive: Option<usize>,
+    /// The conformance suite with each call failing.
+    pub(crate) calls: bool,
     /// When the time is over before there were so many points, so many must do.
     pub(crate) floor: u64,
 }
@@ -32,11 +36,17 @@ The log store on a simulated disk: lives drawn from seeds, and every crash point
                    were judged (200000), so many seconds at most (300); if the
                    time is over before, it says so, and fails below the floor
                    (50000)
-  sim --seed N     one life, examined more closely; a failure is shrunk
+  sim --seed N [--trace]
+                   one life again; a failure is shrunk. The number of its history is
+                   the same on every machine and in every build; traced, each call is
+                   printed with the number up to there
   sim --bugs [NAME] [--points N] [--seconds S] [--first N]
                    searches with each bug switched on in the engine, or with this
                    one, until it is caught (100000 points each at most)
   sim --caught     each bug on the seed that is known to catch it
+  sim --calls [PROMISE]
+                   the conformance suite of the stores, with each call to the disk
+                   failing, by itself and with all behind it, as EIO and as ENOSPC
   sim --exhaustive [--length N]
                    every crash point of all sequences of so many operations at
                    most (3) on two maildrops, with every subset of what was not
@@ -48,6 +58,7 @@ impl Options {
     pub(crate) fn read(arguments: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
         let mut options = Self {
             seed: None,
+            trace: false,
             first: 1,
             points: 200_000,
             time: Duration::from_mins(5),
@@ -55,6 +66,7 @@ impl Options {
             hunt: None,
             bug: None,
             exhaustive: None,
+            calls: false,
         };
         let mut rest = arguments.peekable();
         while let Some(argument) = rest.next() {
@@ -63,6 +75,7 @@ impl Options {
                 text.parse::<u64>().map_err(|_| format!("{argument} needs a whole number"))
             };
             match argument.as_str() {
+                "--trace" => options.trace = true,
                 "--seed" => options.seed = Some(number()?),
                 "--first" => options.first = number()?,
                 "--points" => options.points = number()?,
@@ -72,6 +85,10 @@ impl Options {
                     options.hunt = Some(Hunt::Search);
                     options.points = 100_000;
                     options.time = Duration::from_mins(15);
+                    options.bug = rest.next_if(|name| !name.starts_with('-'));
+                }
+                "--calls" => {
+                    options.calls = true;
                     options.bug = rest.next_if(|name| !name.starts_with('-'));
                 }
                 "--caught" => options.hunt = Some(Hunt::Known),

@@ -4,7 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, SystemTime};
 
 use crate::failure::Broken;
-use crate::life::{self, Effort, Ended, Lived};
+use crate::life;
+use crate::lived::{Effort, Ended, Lived};
 use crate::plan::{CUSTODY, Plan};
 
 /// How long is searched.

@@ -1,6 +1,6 @@
 //! The shortest list of acts that still breaks the same promise.
 
-use crate::life::{Effort, Ended};
+use crate::lived::{Effort, Ended};
 use crate::plan::Plan;
 use crate::search::live;
 
