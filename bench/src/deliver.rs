@@ -33,6 +33,8 @@ pub(crate) fn run() -> Result<(), Fault> {
     title("durable deliveries of 20 KB, 64 at once");
     let syncs = limits::syncs()?;
     row("4 KiB appended and fdatasync", &format!("{syncs:.0} /s"), "");
+    let sequential = limits::sequential()?;
+    row("written in sequence, synced once", &format!("{:.0} MB/s", sequential / 1e6), "");
     let (mut logs, mut maildirs) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         logs.push(measured(|folder| Ok(Arc::new(ground::log(folder, &Settings::default())?)))?);
@@ -50,6 +52,9 @@ pub(crate) fn run() -> Result<(), Fault> {
     }
     row("log over Maildir", &format!("{:.1} ×", log.rate / maildir.rate), "≥ 10 ×");
     row("log over the machine's syncs", &format!("{:.1} ×", log.rate / syncs), "");
+    let octets = float(ground::message(1, OCTETS).len() as u64);
+    let share = log.rate * octets / sequential * 100.0;
+    row("log over what is written in sequence", &format!("{share:.0} %"), "");
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! Stores to be measured, filled, and what the system says of this process.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -113,6 +114,46 @@ pub(crate) fn processor() -> Duration {
     let usage = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     let seconds = u64::try_from(usage.tv_sec).unwrap_or_default();
     Duration::new(seconds, u32::try_from(usage.tv_nsec).unwrap_or_default())
+}
+
+/// How much processor time a process has had, and all that came from it.
+pub(crate) fn processor_of(process: u32) -> Result<Duration, Fault> {
+    let mut parents = BTreeMap::new();
+    let mut ticks = BTreeMap::new();
+    for entry in std::fs::read_dir("/proc")? {
+        let entry = entry?;
+        let Some(id) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
+        // It may end meanwhile.
+        let Ok(status) = std::fs::read_to_string(entry.path().join("stat")) else { continue };
+        // Behind the name, which may hold anything: state, parent, …; see proc(5).
+        let fields: Vec<&str> =
+            status.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let number = |at: usize| fields.get(at).and_then(|field| field.parse::<u64>().ok());
+        parents.insert(id, number(1).unwrap_or_default());
+        // Its own time, and that of children that have ended.
+        let all = (11..=14).filter_map(number).fold(0_u64, u64::saturating_add);
+        ticks.insert(id, all);
+    }
+    let is_of = |mut id: u32| {
+        while id != process {
+            match parents.get(&id).and_then(|parent| u32::try_from(*parent).ok()) {
+                Some(parent) if parent != 0 => id = parent,
+                _ => return false,
+            }
+        }
+        true
+    };
+    let ours = ticks.iter().filter(|(id, _)| is_of(**id));
+    let ticks = ours.map(|(_, ticks)| *ticks).fold(0, u64::saturating_add);
+    // USER_HZ is 100 on Linux, whatever the kernel's own clock (time(7)).
+    Ok(Duration::from_millis(ticks.saturating_mul(10)))
+}
+
+/// The address of one of the accounts of a server that is measured.
+pub(crate) fn address(account: usize) -> String {
+    format!("user{account}@example.org")
 }
 
 /// How many octets the files below a folder take on the disk.

@@ -1,7 +1,7 @@
 //! The benchmarks of the store, one command each. README.md has them, and what they said.
 //!
 //! ```text
-//!   main ── which one ──► deliver, open, restart, space ── each prints rows of a table
+//!   main ── which one ──► deliver, lmtp, open, restart, space ── each prints rows of a table
 //!                              │
 //!                  limits, ground, table ── what the machine can do; stores; how it is shown
 //! ```
@@ -20,6 +20,9 @@
 mod deliver;
 mod ground;
 mod limits;
+mod lmtp;
+mod lmtp_client;
+mod lmtp_servers;
 mod opening;
 mod restart;
 mod space;
@@ -32,6 +35,7 @@ usage: cargo run --release -p bench -- WHICH
 
   limits    how often the disk syncs, and how fast it is written to
   deliver   durable deliveries of 20 KB by 64 at once: log against Maildir
+  lmtp      the same over 64 LMTP connections, through the servers: ours, and Dovecot
   open      opening 10,000 and 1,000,000 messages, UPDATE of 10,000, memory of sessions
   restart   opening a store of 1,000,000 messages after a kill
   space     octets on disk over octets received, before and with compaction
@@ -44,6 +48,7 @@ fn main() -> ExitCode {
     let outcome = match which.as_str() {
         "limits" => limits::run(),
         "deliver" => deliver::run(),
+        "lmtp" => lmtp::run(),
         "open" => opening::run(),
         "restart" => restart::run(),
         // The process that `restart` kills.

@@ -21,6 +21,12 @@ pub(crate) fn median(mut times: Vec<std::time::Duration>) -> std::time::Duration
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
+/// The middle one of some numbers.
+pub(crate) fn middle(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    numbers.get(numbers.len() / 2).copied().unwrap_or_default()
+}
+
 /// A number that is small enough for its size not to matter, to be divided.
 pub(crate) fn float(number: u64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]

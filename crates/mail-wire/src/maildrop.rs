@@ -141,6 +141,14 @@ impl Listing {
         self.total
     }
 
+    /// About how much memory it has, in octets.
+    pub fn memory(&self) -> usize {
+        let slots = self.slots.capacity().saturating_mul(size_of::<Slot>());
+        let kept = self.kept.capacity().saturating_mul(size_of::<Kept>());
+        let utf8 = self.utf8.capacity().saturating_mul(size_of::<u64>());
+        slots.saturating_add(kept).saturating_add(utf8).saturating_add(self.texts.capacity())
+    }
+
     /// The entry with this number, if there is one.
     pub fn get(&self, number: MessageNumber) -> Option<Entry<'_>> {
         let index = number.index();

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use redb::{ReadableDatabase, ReadableTable};
 
 use crate::error::StoreError;
-use crate::log::entry::{BIG as IN_FILE, Entry};
+use crate::log::entry::BIG as IN_FILE;
 use crate::log::index::Index;
+use crate::log::packed::Unpacked;
 use crate::log::tables::{BIG, CHUNK, SEGMENT, SUM};
 use crate::log::trouble::{failed, there};
 
@@ -20,7 +21,8 @@ pub(crate) fn audit(index: &Index) -> Result<Vec<String>, StoreError> {
         if let Some(table) = there(transaction.open_table(CHUNK))? {
             for row in table.iter().map_err(failed)? {
                 let (key, chunk) = row.map_err(failed)?;
-                for entry in Entry::decode_all(chunk.value()) {
+                for entry in Unpacked::new(chunk.value()) {
+                    let entry = entry.map_err(failed)?;
                     let sum = sums.entry(key.value().0).or_default();
                     *sum = (sum.0.saturating_add(1), sum.1.saturating_add(entry.octets));
                     let live = segments.entry(entry.segment).or_default();

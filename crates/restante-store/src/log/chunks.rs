@@ -2,10 +2,8 @@
 
 use redb::{Error, ReadableTable, Table};
 
-use crate::log::entry::{ENTRY_OCTETS, Entry};
-
-/// How many entries a chunk has at most: 4 KiB.
-const ENTRIES_MAX: usize = 128;
+use crate::log::entry::Entry;
+use crate::log::packed::{Unpacked, pack, pack_evenly};
 
 /// The chunks of one maildrop. What is asked of them comes in rising order of ids, so that each
 /// is read and written once.
@@ -84,7 +82,9 @@ impl<'a, 't> Chunks<'a, 't> {
         let maildrop = self.maildrop;
         let mut before = self.table.range((maildrop, 0)..=(maildrop, id))?;
         let (first, entries) = match before.next_back().transpose()? {
-            Some((key, chunk)) => (key.value().1, Entry::decode_all(chunk.value()).collect()),
+            Some((key, chunk)) => {
+                (key.value().1, Unpacked::new(chunk.value()).collect::<Result<_, _>>()?)
+            }
             None => (id, Vec::new()),
         };
         let behind = first.saturating_add(1);
@@ -100,12 +100,12 @@ impl<'a, 't> Chunks<'a, 't> {
         if chunk.entries.is_empty() {
             self.table.remove((self.maildrop, chunk.first))?;
         }
-        for (place, entries) in chunk.entries.chunks(ENTRIES_MAX).enumerate() {
-            let mut octets = Vec::with_capacity(entries.len().saturating_mul(ENTRY_OCTETS));
-            for entry in entries {
-                entry.encode(&mut octets);
-            }
-            let first = entries.first().map_or(chunk.first, |entry| entry.id);
+        // Mail comes at the end: the last one alone has room to grow. In the middle entries only
+        // become longer.
+        let is_last = chunk.next.is_none();
+        let entries = &chunk.entries;
+        let packed = if is_last { pack(entries) } else { pack_evenly(entries) };
+        for (place, (first, octets)) in packed.into_iter().enumerate() {
             let key = if place == 0 { chunk.first } else { first };
             self.table.insert((self.maildrop, key), octets.as_slice())?;
         }

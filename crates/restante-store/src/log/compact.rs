@@ -1,12 +1,10 @@
 //! Room is given back: what is live in a segment is copied on, step by step, and with it every
 //! DESTROY that is still needed, and what is to be told of what is gone.
 
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use crate::error::StoreError;
 use crate::log::actor::Actor;
-use crate::log::apply::apply;
 use crate::log::bugs::{self, Bug};
 use crate::log::disk::read_exact_at;
 use crate::log::event::{self, ACCEPTED, AcceptedOnce, DESTROYED, Event};
@@ -302,12 +300,7 @@ fn write(shard: &Shard, tail: &mut Tail, kept: &[Kept], size: u64) -> Result<(),
             .ok_or(StoreError::TooLarge { octets_max: u64::from(u32::MAX) })?;
     }
     tail.write(&batch)?;
-    {
-        let mut overlay = shard.overlay.write().unwrap_or_else(PoisonError::into_inner);
-        for (head, meta) in batch.records() {
-            apply(&mut overlay, head, meta);
-        }
-    }
+    drop(shard.show(&batch));
     shard.moves.fetch_add(1, Ordering::AcqRel);
     Ok(())
 }

@@ -74,7 +74,7 @@ struct Present<'a> {
     entries: Vec<Entry>,
 }
 
-/// From so many on the whole maildrop is read at once.
+/// From so many on all between the first and the last is read at once.
 const ONE_BY_ONE_MAX: usize = 16;
 
 fn present(shard: &Shard, deed: &Deed) -> Result<Vec<Entry>, StoreError> {
@@ -82,7 +82,9 @@ fn present(shard: &Shard, deed: &Deed) -> Result<Vec<Entry>, StoreError> {
     ids.sort_unstable();
     ids.dedup();
     if ids.len() > ONE_BY_ONE_MAX {
-        let mut entries = shard.entries(deed.maildrop)?;
+        let (first, last) = (ids.first().copied(), ids.last().copied());
+        let between = first.unwrap_or_default()..=last.unwrap_or_default();
+        let mut entries = shard.entries_in(deed.maildrop, between)?;
         entries.retain(|entry| ids.binary_search(&entry.id).is_ok());
         return Ok(entries);
     }

@@ -28,8 +28,9 @@ const NAME: &str = "FORMAT";
 const NEW: &str = "FORMAT.new";
 const FIRST_LINE: &str = "restante log store";
 const VERSION: u32 = 1;
-/// FORMAT is about 130 octets; more is not looked at.
-const OCTETS_MAX: u64 = 4096;
+/// FORMAT is about 130 octets, and 25 more for each time that the store was recovered from a
+/// backup: no more than anybody can do. What is longer is no FORMAT.
+const OCTETS_MAX: u64 = 16 << 20;
 
 impl Format {
     /// A new store's, drawn at random.
@@ -165,6 +166,7 @@ fn version(text: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::real::RealDisk;
 
     const EXAMPLE: &str = "restante log store\nversion 1\n\
         store 000102030405060708090a0b0c0d0eff\ntag k7qx\nshards 2\nepoch 1795000000\n";
@@ -179,6 +181,18 @@ mod tests {
         let format = Format::parse(&example()).unwrap();
         assert_eq!((format.shards, format.epoch, format.store[15]), (2, 1_795_000_000, 0xff));
         assert_eq!(format.render(), example());
+    }
+
+    // issue 3: recovered as often as anybody likes, it is opened
+    #[test]
+    fn it_may_have_had_any_number_of_tags() {
+        let folder = crate::maildir::scratch::quick();
+        let disk = RealDisk::open(crate::disk::Disk::default(), folder.path()).unwrap();
+        let mut format = Format::parse(&example()).unwrap();
+        for _ in 0..400 {
+            format = format.recovered(&disk).unwrap();
+        }
+        assert_eq!(Format::load(&disk).unwrap(), Some(format));
     }
 
     #[test]

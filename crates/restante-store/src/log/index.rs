@@ -1,6 +1,7 @@
 //! The index: what each maildrop holds, as far as the log was folded into it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -18,6 +19,7 @@ use crate::log::index_view::View;
 use crate::log::mark::{Said, Spot};
 use crate::log::marks;
 use crate::log::overlay::{Change, Overlay, changed};
+use crate::log::packed::Unpacked;
 use crate::log::position::Position;
 use crate::log::tables::{BIG, CHUNK, JOURNAL, META, NAME, SEGMENT, SOURCE, UIDL, VERSION};
 use crate::log::trouble::{failed, guarded, there};
@@ -72,15 +74,16 @@ impl Index {
         *self.applied.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What a maildrop holds, in the order of ids, with what the index does not know yet.
+    /// What a maildrop holds of these ids, in their order, with what the index does not know yet.
     pub(crate) fn entries(
         &self,
         maildrop: u64,
+        ids: RangeInclusive<u64>,
         overlay: &RwLock<Overlay>,
     ) -> Result<Vec<Entry>, StoreError> {
         let changes = |overlay: &Overlay| overlay.changes_of(maildrop).cloned();
         self.together(overlay, changes, |transaction, changes| {
-            entries(transaction, maildrop, changes.as_deref())
+            entries(transaction, maildrop, &ids, changes.as_deref())
         })
     }
 
@@ -129,7 +132,7 @@ impl Index {
             (overlay.changes_of(maildrop).cloned(), overlay.marks_of(maildrop).cloned())
         };
         self.together(overlay, changes, |transaction, (changes, said)| {
-            let entries = entries(transaction, maildrop, changes.as_deref())?;
+            let entries = entries(transaction, maildrop, &(0..=u64::MAX), changes.as_deref())?;
             let said = marks::all(transaction, maildrop, said.as_deref()).map_err(failed)?;
             Ok((entries, said))
         })
@@ -214,7 +217,13 @@ impl Index {
             let mut rows = table.range((maildrop, 0)..=(maildrop, id)).map_err(failed)?;
             let Some(row) = rows.next_back() else { return Ok(None) };
             let (_, chunk) = row.map_err(failed)?;
-            Ok(Entry::decode_all(chunk.value()).find(|entry| entry.id == id))
+            for entry in Unpacked::new(chunk.value()) {
+                let entry = entry.map_err(failed)?;
+                if entry.id >= id {
+                    return Ok(Some(entry).filter(|entry| entry.id == id));
+                }
+            }
+            Ok(None)
         })
     }
 
@@ -384,23 +393,31 @@ impl Index {
     }
 }
 
-/// What a maildrop holds, with these changes.
+/// What a maildrop holds of these ids, with these changes.
 fn entries(
     transaction: &ReadTransaction,
     maildrop: u64,
+    ids: &RangeInclusive<u64>,
     changes: Option<&BTreeMap<u64, Change>>,
 ) -> Result<Vec<Entry>, StoreError> {
     let mut entries = Vec::new();
     if let Some(table) = there(transaction.open_table(CHUNK))? {
-        for row in table.range((maildrop, 0)..=(maildrop, u64::MAX)).map_err(failed)? {
+        // The first of them may be in a chunk that begins before it.
+        let mut before = table.range((maildrop, 0)..=(maildrop, *ids.start())).map_err(failed)?;
+        let before = before.next_back().transpose().map_err(failed)?;
+        let from = before.map_or(*ids.start(), |(key, _)| key.value().1);
+        for row in table.range((maildrop, from)..=(maildrop, *ids.end())).map_err(failed)? {
             let (_, chunk) = row.map_err(failed)?;
-            entries.extend(Entry::decode_all(chunk.value()));
+            for entry in Unpacked::new(chunk.value()) {
+                entries.push(entry.map_err(failed)?);
+            }
         }
     }
-    Ok(match changes {
-        Some(changes) => changed(entries, changes),
-        None => entries,
-    })
+    if let Some(changes) = changes {
+        entries = changed(entries, changes.range(ids.clone()));
+    }
+    entries.retain(|entry| ids.contains(&entry.id));
+    Ok(entries)
 }
 
 fn database(disk: &dyn Disk, path: &str, cache_octets: usize) -> Result<Database, StoreError> {

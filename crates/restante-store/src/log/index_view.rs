@@ -8,6 +8,7 @@ use redb::{Key, ReadTransaction, ReadableTable, TableDefinition, Value};
 use crate::error::StoreError;
 use crate::log::entry::Entry;
 use crate::log::mark::{Said, Spot};
+use crate::log::packed::Unpacked;
 use crate::log::tables::{BIG, CHUNK, DUE, JOURNAL, MARK, NAME, SEGMENT, SUM, SURROGATE, UIDL};
 use crate::log::trouble::{failed, guarded, there};
 
@@ -55,7 +56,9 @@ impl View {
                     each(other, &entries)?;
                 }
                 let (_, entries) = current.get_or_insert_with(|| (maildrop, Vec::new()));
-                entries.extend(Entry::decode_all(chunk.value()));
+                for entry in Unpacked::new(chunk.value()) {
+                    entries.push(entry.map_err(failed)?);
+                }
             }
             match current {
                 Some((maildrop, entries)) => each(maildrop, &entries),

@@ -75,6 +75,11 @@ impl Mark {
         Self { maildrop, aspect, credential: 0, said, ids, extensions }
     }
 
+    /// Whether it may take messages out of listings, or put them back.
+    pub(crate) const fn withholds(&self) -> bool {
+        matches!(self.aspect, HIDDEN | HELD | ASIDE)
+    }
+
     /// The same for one credential.
     pub(crate) fn of(self, credential: u64) -> Self {
         Self { credential, ..self }

@@ -65,6 +65,7 @@ mod journal;
 #[cfg(test)]
 mod kills;
 mod laid;
+mod listings;
 #[cfg(test)]
 mod lives;
 #[cfg(test)]
@@ -85,6 +86,7 @@ mod opening;
 mod origin;
 mod over;
 mod overlay;
+mod packed;
 mod position;
 mod prepare;
 mod provenance;

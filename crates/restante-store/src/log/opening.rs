@@ -13,6 +13,7 @@ use crate::log::disk::{Disk, Lock};
 use crate::log::epochs::{Epochs, IdSource};
 use crate::log::format::Format;
 use crate::log::header;
+use crate::log::listings::Listings;
 use crate::log::notes::Notes;
 use crate::log::noting::Noting;
 use crate::log::quarantine::{self, Kept, Stretch};
@@ -136,6 +137,7 @@ fn writer(
         queue: Queue::new(settings.queue_octets_max),
         snapshots: Snapshots::default(),
         usages: Usages::default(),
+        listings: Listings::new(settings.listings_octets),
         noting: Noting::default(),
         moves: AtomicU64::new(0),
         arrivals: Arrivals::default(),

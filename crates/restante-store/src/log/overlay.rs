@@ -25,6 +25,8 @@ pub(crate) struct Overlay {
     /// Where it was written.
     written: Written,
     changes: usize,
+    /// Maildrops that hold, or show, something else than when this was taken last.
+    touched: BTreeSet<u64>,
 }
 
 /// What became of a message.
@@ -127,6 +129,9 @@ impl Overlay {
 
     /// Something is remembered of messages.
     pub(crate) fn mark(&mut self, mark: &Mark) {
+        if mark.withholds() {
+            self.touched.insert(mark.maildrop);
+        }
         let marks = Arc::make_mut(self.marks.entry(mark.maildrop).or_default());
         for spot in mark.spots() {
             match marks.entry(spot) {
@@ -161,6 +166,11 @@ impl Overlay {
         self.marks.values().filter_map(held).min()
     }
 
+    /// The maildrops that are listed otherwise since this was asked last.
+    pub(crate) fn take_touched(&mut self) -> BTreeSet<u64> {
+        std::mem::take(&mut self.touched)
+    }
+
     /// How many changes there are.
     pub(crate) const fn changes(&self) -> usize {
         self.changes
@@ -191,14 +201,18 @@ impl Overlay {
 
     /// The same, to be changed: copied only while somebody lists the maildrop.
     fn of(&mut self, maildrop: u64) -> &mut BTreeMap<u64, Change> {
+        self.touched.insert(maildrop);
         Arc::make_mut(self.maildrops.entry(maildrop).or_default())
     }
 }
 
 /// What a maildrop holds, from what the index says: both in the order of ids. The changes win;
 /// so it does not matter whether the index knows them by now.
-pub(crate) fn changed(indexed: Vec<Entry>, changes: &BTreeMap<u64, Change>) -> Vec<Entry> {
-    let mut merged = Vec::with_capacity(indexed.len().saturating_add(changes.len()));
+pub(crate) fn changed<'a>(
+    indexed: Vec<Entry>,
+    changes: impl IntoIterator<Item = (&'a u64, &'a Change)>,
+) -> Vec<Entry> {
+    let mut merged = Vec::with_capacity(indexed.len());
     let mut indexed = indexed.into_iter().peekable();
     for (id, change) in changes {
         while let Some(entry) = indexed.next_if(|entry| entry.id < *id) {
@@ -222,7 +236,7 @@ mod tests {
     impl Overlay {
         fn applied_to(&self, maildrop: u64, indexed: Vec<Entry>) -> Vec<Entry> {
             match self.changes_of(maildrop) {
-                Some(changes) => changed(indexed, changes),
+                Some(changes) => changed(indexed, &**changes),
                 None => indexed,
             }
         }

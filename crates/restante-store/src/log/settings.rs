@@ -31,6 +31,9 @@ pub struct Settings {
     pub expires_by_itself: bool,
     /// How much of a shard's index is kept in memory, in octets.
     pub index_cache_octets: usize,
+    /// How much memory a shard has for what was listed lately, in octets: a maildrop that did
+    /// not change is not listed again.
+    pub listings_octets: usize,
     /// Whether maildrops are shown that may lack messages, because something in their shard is
     /// damaged. For whoever wants to save what there is; never for clients (P-056).
     pub shows_doubtful: bool,
@@ -51,6 +54,7 @@ impl Default for Settings {
             compacts_by_itself: true,
             expires_by_itself: true,
             index_cache_octets: 64 << 20,
+            listings_octets: 32 << 20,
             shows_doubtful: false,
         }
     }

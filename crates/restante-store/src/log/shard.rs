@@ -1,8 +1,9 @@
 //! One shard, as everybody sees it: its segments, what its maildrops hold, its queue.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 use std::time::UNIX_EPOCH;
 
 use mail_wire::Uidl;
@@ -10,11 +11,14 @@ use mail_wire::Uidl;
 use crate::arrivals::Arrivals;
 use crate::body::{Body, Wait};
 use crate::error::StoreError;
+use crate::log::apply::apply;
+use crate::log::batch::Batch;
 use crate::log::disk::{Disk, Lock, read_exact_at};
 use crate::log::entry::{Entry, NAMED};
 use crate::log::epochs::IdSource;
 use crate::log::identity::{Tags, id_of};
 use crate::log::index::Index;
+use crate::log::listings::Listings;
 use crate::log::mark::{Said, Spot};
 use crate::log::notes::Notes;
 use crate::log::noting::Noting;
@@ -49,6 +53,8 @@ pub(crate) struct Shard {
     pub(crate) snapshots: Snapshots,
     /// How much maildrops hold.
     pub(crate) usages: Usages,
+    /// How they were listed lately.
+    pub(crate) listings: Listings,
     /// In which maildrops a first retrieval is to be written down.
     pub(crate) noting: Noting,
     /// How often messages were moved: what was listed before may stand elsewhere by now.
@@ -93,7 +99,16 @@ impl Shard {
 
     /// What a maildrop holds, in delivery order.
     pub(crate) fn entries(&self, maildrop: u64) -> Result<Vec<Entry>, StoreError> {
-        self.index.entries(maildrop, &self.overlay)
+        self.entries_in(maildrop, 0..=u64::MAX)
+    }
+
+    /// The same of these ids alone: no more is read than is needed.
+    pub(crate) fn entries_in(
+        &self,
+        maildrop: u64,
+        ids: RangeInclusive<u64>,
+    ) -> Result<Vec<Entry>, StoreError> {
+        self.index.entries(maildrop, ids, &self.overlay)
     }
 
     /// Tells what of a maildrop these eyes see, in delivery order. With `stand_ins`, messages are told as they
@@ -133,6 +148,17 @@ impl Shard {
                 Ok(sum.0)
             }
         }
+    }
+
+    /// What these records say is visible when this is dropped. Only for the writer.
+    pub(crate) fn show(&self, batch: &Batch) -> RwLockWriteGuard<'_, Overlay> {
+        let mut overlay = self.overlay.write().unwrap_or_else(PoisonError::into_inner);
+        for (head, meta) in batch.records() {
+            apply(&mut overlay, head, meta);
+        }
+        // While nobody can see it: nobody lists what was, and takes it for what is.
+        self.listings.forget(overlay.take_touched().into_iter());
+        overlay
     }
 
     /// When the first of what is held may be over, in milliseconds since 1970.

@@ -13,10 +13,11 @@ use crate::log::actor::Actor;
 use crate::log::deed::{Act, Deed};
 use crate::log::entry::{Entry, NAMED};
 use crate::log::front::Front;
+use crate::log::listings::{Listed, Looking, Viewer};
 use crate::log::meta::Destroyed;
 use crate::log::origin::origin;
 use crate::log::queue::Job;
-use crate::log::rows::{News, Row, Rows};
+use crate::log::rows::{News, Rows};
 use crate::log::shard::Shard;
 use crate::log::withheld::Eyes;
 use crate::pending::Pending;
@@ -34,9 +35,7 @@ pub(crate) struct Snapshot {
     moves: u64,
     /// What stood on the count of arrivals when it was last listed.
     seen: u64,
-    listing: Arc<Listing>,
-    /// Where the messages are, in the order of the listing.
-    rows: Vec<Row>,
+    listed: Arc<Listed>,
 }
 
 /// What is listed stays readable until this is dropped.
@@ -70,9 +69,10 @@ impl Drop for Began {
 }
 
 impl Snapshot {
-    /// Lists a maildrop. Reads files.
-    pub(crate) fn open(
-        front: Arc<Front>,
+    /// Lists a maildrop. If it was listed lately and did not change since, that is shared; else
+    /// files are read, on a thread that may wait for them.
+    pub(crate) async fn open(
+        front: &Arc<Front>,
         maildrop: MaildropId,
         view: View,
     ) -> Result<Self, StoreError> {
@@ -83,18 +83,23 @@ impl Snapshot {
         // Before the listing: rather looked up once too often.
         let moves = shard.moves.load(Ordering::Acquire);
         let seen = shard.arrivals.count(maildrop);
-        let mut rows = Rows::new(shard.tags.now.naming());
-        shard.walk_for(maildrop.get(), eyes(&view), !view.utf8, &mut rows)?;
-        let (listing, rows) = rows.finish()?;
-        let listing = Arc::new(listing);
-        Ok(Self { front, began, maildrop, view, moves, seen, listing, rows })
+        let viewer = Viewer { eyes: eyes(&view), stand_ins: !view.utf8 };
+        let listed = match shard.listings.known(maildrop.get(), viewer) {
+            Ok(listed) => listed,
+            Err(looking) => {
+                let shard = Arc::clone(shard);
+                let list = move || list(&shard, maildrop.get(), viewer, &looking);
+                front.pool.run(list).await??
+            }
+        };
+        Ok(Self { front: Arc::clone(front), began, maildrop, view, moves, seen, listed })
     }
 
     /// What is there now and not listed here.
     async fn unlisted(&self) -> Result<News, StoreError> {
         let (shard, maildrop) = (Arc::clone(&self.began.shard), self.maildrop.get());
         let (eyes, stand_ins) = (eyes(&self.view), !self.view.utf8);
-        let listing = Arc::clone(&self.listing);
+        let listing = Arc::clone(&self.listed.listing);
         self.front
             .pool
             .run(move || {
@@ -107,8 +112,8 @@ impl Snapshot {
 
     fn entry(&self, number: MessageNumber) -> Result<Entry, StoreError> {
         let absent = || StoreError::Absent { detail: format!("message number {number}") };
-        let listed = self.listing.get(number).ok_or_else(absent)?;
-        let row = self.rows.get(number.index()).ok_or_else(absent)?;
+        let listed = self.listed.listing.get(number).ok_or_else(absent)?;
+        let row = self.listed.rows.get(number.index()).ok_or_else(absent)?;
         Ok(Entry {
             id: listed.id.get(),
             octets: listed.octets.get(),
@@ -119,6 +124,21 @@ impl Snapshot {
             day: 0,
         })
     }
+}
+
+/// Lists a maildrop, and keeps that for those who come next. Reads files.
+fn list(
+    shard: &Shard,
+    maildrop: u64,
+    viewer: Viewer,
+    looking: &Looking,
+) -> Result<Arc<Listed>, StoreError> {
+    let mut rows = Rows::new(shard.tags.now.naming());
+    shard.walk_for(maildrop, viewer.eyes, viewer.stand_ins, &mut rows)?;
+    let (listing, rows) = rows.finish()?;
+    let listed = Arc::new(Listed { listing: Arc::new(listing), rows });
+    shard.listings.listed(maildrop, looking, viewer, &listed);
+    Ok(listed)
 }
 
 impl Snapshot {
@@ -158,7 +178,7 @@ const fn eyes(view: &View) -> Eyes {
 
 impl Maildrop for Snapshot {
     fn listing(&self) -> &Arc<Listing> {
-        &self.listing
+        &self.listed.listing
     }
 
     fn refresh(&mut self) -> Pending<'_, Result<usize, StoreError>> {
@@ -166,16 +186,17 @@ impl Maildrop for Snapshot {
             // Before the listing: rather looked at once too often.
             let seen = self.began.shard.arrivals.count(self.maildrop);
             let news = self.unlisted().await?;
-            let before = self.rows.len();
+            let before = self.listed.rows.len();
             if !news.is_empty() {
-                let mut rows = Rows::after(Listing::clone(&self.listing));
+                // Others may have the old one; they keep it.
+                let mut rows = Rows::after(Listing::clone(&self.listed.listing));
                 news.tell(&mut rows);
-                let (listing, rows) = rows.finish()?;
-                self.listing = Arc::new(listing);
-                self.rows.extend(rows);
+                let (listing, new) = rows.finish()?;
+                let rows = [self.listed.rows.as_slice(), new.as_slice()].concat();
+                self.listed = Arc::new(Listed { listing: Arc::new(listing), rows });
             }
             self.seen = seen;
-            Ok(self.rows.len().saturating_sub(before))
+            Ok(self.listed.rows.len().saturating_sub(before))
         })
     }
 

@@ -214,9 +214,7 @@ impl Store for LogStore {
         view: View,
     ) -> Pending<'_, Result<Box<dyn Maildrop>, StoreError>> {
         Box::pin(async move {
-            let front = Arc::clone(&self.front);
-            let snapshot =
-                self.front.pool.run(move || Snapshot::open(front, maildrop, view)).await??;
+            let snapshot = Snapshot::open(&self.front, maildrop, view).await?;
             Ok(Box::new(snapshot) as Box<dyn Maildrop>)
         })
     }

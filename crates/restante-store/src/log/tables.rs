@@ -31,4 +31,4 @@ pub(crate) const SURROGATE: TableDefinition<'_, (u64, u64), u64> =
 /// `version`, `store`, `applied`.
 pub(crate) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 /// The version of these tables.
-pub(crate) const VERSION: &[u8] = &[3, 0, 0, 0];
+pub(crate) const VERSION: &[u8] = &[4, 0, 0, 0];

@@ -6,6 +6,7 @@ use redb::{Error, Range, ReadOnlyTable, ReadTransaction, TableError};
 
 use crate::log::entry::{Entry, NAMED, STANDS_IN, SURROGATE as SURROGATED, UTF8};
 use crate::log::overlay::Change;
+use crate::log::packed::Unpacked;
 use crate::log::tables::{CHUNK, SUM, SURROGATE, UIDL};
 
 /// Who is told the entries of a maildrop.
@@ -43,7 +44,8 @@ pub(crate) fn walk(
     if let Some(chunks) = &chunks {
         for row in chunks.range((maildrop, 0)..=(maildrop, u64::MAX))? {
             let (_, chunk) = row?;
-            for entry in Entry::decode_all(chunk.value()) {
+            for entry in Unpacked::new(chunk.value()) {
+                let entry = entry?;
                 while let Some((_, change)) = changes.next_if(|(id, _)| **id < entry.id) {
                     shown.change(change)?;
                 }

@@ -10,7 +10,6 @@ use mail_wire::MaildropId;
 use crate::custody::Cause;
 use crate::error::StoreError;
 use crate::log::actor::Actor;
-use crate::log::apply::apply;
 use crate::log::batch::Batch;
 use crate::log::bugs::{self, Bug};
 use crate::log::deed::{Act, Deed};
@@ -284,11 +283,7 @@ impl Writer {
 
     /// What these records say is visible from now on.
     fn show(&self, batch: &Batch) -> RwLockWriteGuard<'_, Overlay> {
-        let mut overlay = self.shard.overlay.write().unwrap_or_else(PoisonError::into_inner);
-        for (head, meta) in batch.records() {
-            apply(&mut overlay, head, meta);
-        }
-        overlay
+        self.shard.show(batch)
     }
 
     /// What a job did is in the numbers from now on.
