@@ -102,10 +102,19 @@ pub(crate) fn written() -> Result<u64, Fault> {
 
 /// How many octets of memory this process has.
 pub(crate) fn memory() -> Result<u64, Fault> {
+    status("VmRSS:")
+}
+
+/// How many octets of memory it had when it had most.
+pub(crate) fn most_memory() -> Result<u64, Fault> {
+    status("VmHWM:")
+}
+
+fn status(name: &str) -> Result<u64, Fault> {
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
-    let kilobytes: u64 = kilobytes.ok_or("/proc/self/status does not say VmRSS")?.parse()?;
+    let kilobytes: u64 = kilobytes.ok_or("/proc/self/status says no memory")?.parse()?;
     Ok(kilobytes.saturating_mul(1024))
 }
 

@@ -131,7 +131,7 @@ fn ours(folder: &Path, backend: &str, accounts: usize) -> Result<Command, Fault>
     let lines: Vec<String> = (0..accounts).map(ground::address).collect();
     fs::write(&names, lines.join(":*\n") + ":*\n")?;
     let with = |command: &mut Command| {
-        command.arg("--config").arg(&configuration).current_dir(folder);
+        command.env("RESTANTE_CONFIG", &configuration).current_dir(folder);
     };
     let mut import = Command::new(&program);
     with(&mut import);

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use mail_wire::{MaildropId, MessageNumber};
+use mail_wire::{After, MaildropId, MessageNumber, Retention};
+use restante_store::custody::Custody;
 use restante_store::log::{LogStore, Settings};
 use restante_store::{Maildrop, Store, View};
 use tokio::time::Instant;
@@ -59,8 +60,23 @@ pub(crate) fn run() -> Result<(), Fault> {
         kept(&store, LARGE, 8, "1,000,000 messages", "≤ 64 MiB").await?;
         opened(&store, LARGE, 15, "1,000,000 messages, again").await?;
         changed(&store, LARGE, 15, "1,000,000 messages, 1 of them just delivered").await?;
-        updated(&store).await
+        updated(&store).await?;
+        expired(&store).await
     })
+}
+
+/// What is too old goes, of a maildrop of a million.
+async fn expired(store: &LogStore) -> Result<(), Fault> {
+    for (days, name) in [(1, "expiry of none of"), (0, "expiry of all of")] {
+        let retention = Some(Retention { days, after: After::Delivery });
+        let begun = Instant::now();
+        let gone = store.expire(LARGE, retention).await?;
+        row(&format!("{name} 1,000,000 messages"), &milliseconds(begun.elapsed()), "");
+        if (gone == 0) != (days == 1) {
+            return Err(format!("{gone} messages went after {days} days").into());
+        }
+    }
+    Ok(())
 }
 
 /// One of the maildrops of 10,000.

@@ -46,9 +46,12 @@ pub(crate) fn run() -> Result<(), Fault> {
     drop(store);
     drop(runtime);
     without_index(folder.path())?;
+    let before = ground::memory()?;
     let begun = Instant::now();
     let store = ground::log(folder.path(), &settings)?;
     row("the same, when the index was lost", &milliseconds(begun.elapsed()), "");
+    let octets = ground::most_memory()?.saturating_sub(before) / MESSAGES as u64;
+    row("memory for each message, when the index was lost", &format!("{octets} octets"), "");
     drop(store);
     Ok(())
 }

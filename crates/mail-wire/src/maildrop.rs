@@ -250,6 +250,7 @@ impl ListingBuilder {
 
     /// Adds the next message, whose unique-id follows from its handle by the listing's
     /// [`Naming`].
+    #[inline]
     pub fn push_native(
         &mut self,
         id: MessageId,

@@ -97,7 +97,13 @@ impl Queue {
         let mut fresh = Vec::new();
         let mut due = Vec::new();
         let mut listed = HashSet::new();
+        let waiting = self.tried.keys().filter(|(whose, _)| *whose == group).count();
         for entry in listing.iter() {
+            // There is enough, and nothing that was tried stands further on: of a million
+            // messages only the first are looked at.
+            if fresh.len() >= room && listed.len() >= waiting {
+                break;
+            }
             let tried = self.tried.get(&(group, entry.id));
             if tried.is_some() {
                 listed.insert(entry.id);
@@ -110,8 +116,6 @@ impl Queue {
                     due.push((tried.not_before, entry.number, entry.id));
                 }
                 None if fresh.len() < room => fresh.push((entry.number, entry.id)),
-                // What was tried may stand further on, unless nothing was.
-                None if self.tried.is_empty() => break,
                 // It has to wait, or there is enough.
                 Some(_) | None => {}
             }

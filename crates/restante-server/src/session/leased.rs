@@ -90,8 +90,12 @@ impl Leased {
             return;
         }
         for entry in fresh.iter() {
-            if let Some(place) = mine.get_mut(&entry.id) {
-                **place = Place { generation, number: entry.number };
+            if let Some(place) = mine.remove(&entry.id) {
+                *place = Place { generation, number: entry.number };
+                // Mostly these are the first ones.
+                if mine.is_empty() {
+                    return;
+                }
             }
         }
     }

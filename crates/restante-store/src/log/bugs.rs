@@ -116,6 +116,8 @@ bugs! {
     SumsNotReduced = "sums-not-reduced",
     /// How much a maildrop holds is not counted again after a deletion.
     UsageKept = "usage-kept",
+    /// A maildrop is shown as it was listed last, whatever came and went since.
+    ListingKept = "listing-kept",
     /// The file of a long body is not synced before its record.
     BigNotSynced = "big-not-synced",
     /// The name of a long body's file is not synced before its record.

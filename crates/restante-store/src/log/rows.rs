@@ -43,6 +43,8 @@ impl Rows {
         }
     }
 
+    #[expect(clippy::inline_always, reason = "a million times for one listing")]
+    #[inline(always)]
     fn push(&mut self, entry: &Entry, uidl: Option<&[u8]>) -> Result<(), StoreError> {
         let damaged = |detail: String| StoreError::Damaged { detail };
         let Entry { id, octets, segment, place, recipient, flags, .. } = *entry;
@@ -67,6 +69,8 @@ impl Sink for Rows {
         self.places.reserve_exact(entries);
     }
 
+    #[expect(clippy::inline_always, reason = "a million times for one listing")]
+    #[inline(always)]
     fn entry(&mut self, entry: &Entry, uidl: Option<&[u8]>) {
         if self.fault.is_none() {
             self.fault = self.push(entry, uidl).err();

@@ -16,7 +16,14 @@ impl<S: Sink> Sink for Tagged<'_, S> {
         self.sink.expect(entries);
     }
 
+    #[expect(clippy::inline_always, reason = "a million times for one listing")]
+    #[inline(always)]
     fn entry(&mut self, entry: &Entry, uidl: Option<&[u8]>) {
+        // Hardly any store was ever recovered.
+        if self.tags.earlier.is_empty() {
+            self.sink.entry(entry, uidl);
+            return;
+        }
         let tag = self.tags.of(entry.id);
         if uidl.is_none() && tag != self.tags.now {
             self.sink.entry(entry, Some(tag.uidl(entry.id).as_str().as_bytes()));

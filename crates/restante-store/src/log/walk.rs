@@ -6,7 +6,7 @@ use redb::{Error, Range, ReadOnlyTable, ReadTransaction, TableError};
 
 use crate::log::entry::{Entry, NAMED, STANDS_IN, SURROGATE as SURROGATED, UTF8};
 use crate::log::overlay::Change;
-use crate::log::packed::Unpacked;
+use crate::log::packed::each;
 use crate::log::tables::{CHUNK, SUM, SURROGATE, UIDL};
 
 /// Who is told the entries of a maildrop.
@@ -40,24 +40,31 @@ pub(crate) fn walk(
     let messages = usize::try_from(messages.min(EXPECTED_MAX)).unwrap_or_default();
     shown.sink.expect(messages.saturating_add(changes.map_or(0, BTreeMap::len)));
     let mut changes = changes.into_iter().flatten().peekable();
+    // The first of them that was not told yet.
+    let mut ahead = changes.peek().map_or(u64::MAX, |(id, _)| **id);
     let mut names = Names { transaction, maildrop, rows: None };
+    let mut tell = |entry: &Entry| {
+        if entry.id >= ahead {
+            while let Some((_, change)) = changes.next_if(|(id, _)| **id < entry.id) {
+                shown.change(change)?;
+            }
+            // The changes win; so it does not matter whether the index knows them by now.
+            let its = changes.next_if(|(id, _)| **id == entry.id);
+            ahead = changes.peek().map_or(u64::MAX, |(id, _)| **id);
+            if let Some((_, change)) = its {
+                return shown.change(change);
+            }
+        }
+        if entry.flags & NAMED == 0 {
+            shown.tell(entry, None)
+        } else {
+            names.find(entry.id, |uidl| shown.tell(entry, Some(uidl)))
+        }
+    };
     if let Some(chunks) = &chunks {
         for row in chunks.range((maildrop, 0)..=(maildrop, u64::MAX))? {
             let (_, chunk) = row?;
-            for entry in Unpacked::new(chunk.value()) {
-                let entry = entry?;
-                while let Some((_, change)) = changes.next_if(|(id, _)| **id < entry.id) {
-                    shown.change(change)?;
-                }
-                // The changes win; so it does not matter whether the index knows them by now.
-                if let Some((_, change)) = changes.next_if(|(id, _)| **id == entry.id) {
-                    shown.change(change)?;
-                } else if entry.flags & NAMED == 0 {
-                    shown.tell(&entry, None)?;
-                } else {
-                    names.find(entry.id, |uidl| shown.tell(&entry, Some(uidl)))?;
-                }
-            }
+            each(chunk.value(), &mut tell)?;
         }
     }
     for (_, change) in changes {
@@ -85,6 +92,8 @@ impl<S: Sink> Shown<'_, S> {
         }
     }
 
+    #[expect(clippy::inline_always, reason = "a million times for one listing")]
+    #[inline(always)]
     fn tell(&mut self, entry: &Entry, uidl: Option<&[u8]>) -> Result<(), Error> {
         let Some(recent) = self.stand_ins.filter(|_| entry.flags & SURROGATED != 0) else {
             self.sink.entry(entry, uidl);
