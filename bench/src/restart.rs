@@ -50,7 +50,8 @@ pub(crate) fn run() -> Result<(), Fault> {
     let begun = Instant::now();
     let store = ground::log(folder.path(), &settings)?;
     row("the same, when the index was lost", &milliseconds(begun.elapsed()), "");
-    let octets = ground::most_memory()?.saturating_sub(before) / MESSAGES as u64;
+    let octets = ground::most_memory()?.saturating_sub(before);
+    let octets = octets.checked_div(MESSAGES as u64).unwrap_or_default();
     row("memory for each message, when the index was lost", &format!("{octets} octets"), "");
     drop(store);
     Ok(())
