@@ -148,3 +148,66 @@ async fn a_crowd_of_workers_does_each_message_once() {
     assert_eq!(done.iter().collect::<BTreeSet<_>>().len(), 40, "none twice");
     assert_eq!(house.held(ANNAS).await, 0);
 }
+
+// `product` §7, docs/operating/workers.md: with XCOMMIT a worker finishes what it has marked and
+// goes on; with XREFRESH it is given more, up to its batch; numbers stay, those of what is
+// finished stay dead
+#[tokio::test]
+async fn a_worker_commits_and_is_given_more() {
+    let house = with_mail(2, 5).await;
+    let mut first = login(&house, "robot-1").await;
+    let mut second = login(&house, "robot-2").await;
+    let (one, two) = (uidls(&mut first).await, uidls(&mut second).await);
+    assert_eq!((one.len(), two.len()), (2, 2));
+    // Its batch is full: there is a fifth message, and it is not given that.
+    first.expect("XREFRESH", "+OK 2 ").await;
+    assert_eq!(uidls(&mut first).await, one);
+    first.expect("DELE 1", "+OK").await;
+    first.expect("XREFRESH", "+OK 1 ").await;
+    assert_eq!(first.ask("XCOMMIT").await, "+OK 1 removed");
+    assert_eq!(house.held(ANNAS).await, 4, "durably, before it is answered");
+    assert_eq!(house.number(LEASED), 3);
+    first.expect("XREFRESH", "+OK 2 ").await;
+    assert_eq!(house.number(LEASED), 4);
+    first.expect("RETR 1", "-ERR").await;
+    assert_eq!(fetch(&mut first, 2).await[0], "Subject: 2");
+    assert_eq!(fetch(&mut first, 3).await[0], "Subject: 5");
+    // Nobody has a message of the other's.
+    let mine = uidls(&mut first).await;
+    assert!(mine.iter().all(|uidl| !two.contains(uidl)), "{mine:?} and {two:?}");
+    // What another has finished is not given again, and what is marked and not committed is not
+    // finished.
+    second.expect("DELE 1", "+OK").await;
+    break_off(&house, second).await;
+    assert_eq!(house.held(ANNAS).await, 4);
+    for number in [2, 3] {
+        first.expect(&format!("DELE {number}"), "+OK").await;
+    }
+    assert_eq!(first.ask("XCOMMIT").await, "+OK 2 removed");
+    first.expect("XREFRESH", "+OK 0 0").await;
+    pass(MINUTE).await;
+    first.expect("XREFRESH", "+OK 2 ").await;
+    assert_eq!(fetch(&mut first, 4).await[0], "Subject: 3");
+    assert_eq!(fetch(&mut first, 5).await[0], "Subject: 4");
+    quit(&house, first).await;
+    assert_eq!(house.held(ANNAS).await, 2);
+    assert_eq!(house.number(LEASED), 0);
+}
+
+// `product` §7: XWAIT ends when mail has come, also for a worker that was given all there was
+#[tokio::test]
+async fn a_worker_waits_for_mail() {
+    let house = with_mail(3, 1).await;
+    let mut worker = login(&house, "robot-1").await;
+    worker.expect("STAT", "+OK 1 ").await;
+    worker.send(b"XWAIT 1740\r\n").await;
+    house.put(ANNAS, b"Subject: 2\r\n\r\n").await;
+    assert_eq!(worker.line().await, "+OK new");
+    worker.expect("STAT", "+OK 1 ").await;
+    worker.expect("XREFRESH", "+OK 2 ").await;
+    assert_eq!(fetch(&mut worker, 2).await[0], "Subject: 2");
+    // Any input ends it, and is answered.
+    worker.send(b"XWAIT 1740\r\nNOOP\r\n").await;
+    assert_eq!(worker.line().await, "+OK none");
+    worker.expect("NOOP", "+OK").await;
+}

@@ -215,6 +215,7 @@ fn a_repair_opens_what_damage_had_closed() {
     fs::write(&first, octets).unwrap();
     let rebuilt = site.run(&["store", "rebuild-index"]);
     assert!(rebuilt.code == 0 && rebuilt.err.contains("repair"), "{rebuilt:?}");
+    assert!(rebuilt.err.contains("100 %: indexes made anew"), "{rebuilt:?}");
     assert_eq!(site.run(&["maildrop", "show", "anna"]).code, 1, "P-056");
     let verified = site.run(&["store", "verify"]);
     assert!(verified.code == 1 && verified.out.contains("no record is there"), "{verified:?}");

@@ -19,13 +19,16 @@ pub(crate) fn rebuild(
     watch: &dyn Watch,
 ) -> Result<Stats, StoreError> {
     aside(&**disk, name)?;
-    let advance = Advance { what: "indexes moved aside; the segments are read", done: 0, all: 1 };
-    if !watch.goes_on(&advance) {
+    // How long it takes is known when it is over.
+    let advance = |done| Advance { what: "indexes made anew from the segments", done, all: 1 };
+    if !watch.goes_on(&advance(0)) {
         return Err(StoreError::Interrupted);
     }
     let store = LogStore::open_on(disk, name, settings)?;
     let stats = store.stats();
     store.close();
+    // It is done: nothing is left to be ended.
+    let _ = watch.goes_on(&advance(1));
     stats
 }
 

@@ -57,7 +57,7 @@ pub(super) fn rebuild_index(
     output: Output,
 ) -> Result<ExitCode, Failure> {
     expect_stopped(settings, "rebuild-index")?;
-    let shown = Shown::new(output, true);
+    let shown = Shown::new(output, json);
     let stats = watched(&shown, || compose::rebuild_index(settings, &shown))?;
     let messages: u64 = stats.shards.iter().map(|shard| shard.messages).sum();
     if json {
