@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use mail_wire::{Listing, MaildropId, MessageId, MessageNumber, Retention, Uidl};
-use restante_store::custody::{Aside, Custody, JournalEntry, Note, Offer, WithheldMessage};
+use restante_store::custody::{Aside, Custody, JournalEntry, Laid, Note, Offer, WithheldMessage};
 use restante_store::log::LogStore;
 use restante_store::{
     Body, Delivery, Incoming, Maildrop, Pending, Promises, Removed, Store, StoreError, Stored,
@@ -89,6 +89,22 @@ impl Custody for Recorder {
         maildrop: MaildropId,
     ) -> Pending<'_, Result<Vec<WithheldMessage>, StoreError>> {
         Box::pin(self.telling(self.store.withheld(maildrop)))
+    }
+
+    fn laid(
+        &self,
+        maildrop: MaildropId,
+    ) -> Pending<'_, Result<Vec<(MessageId, Laid)>, StoreError>> {
+        Box::pin(self.telling(self.store.laid(maildrop)))
+    }
+
+    /// Whoever copies a store has no history to be held against: it is not noted.
+    fn lay(
+        &self,
+        maildrop: MaildropId,
+        laid: Vec<(MessageId, Laid)>,
+    ) -> Pending<'_, Result<(), StoreError>> {
+        self.store.lay(maildrop, laid)
     }
 
     fn restore(
