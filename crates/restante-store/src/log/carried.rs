@@ -246,3 +246,38 @@ async fn what_is_offered_as_new_is_destroyed_where_it_stands() {
     let copies: Vec<_> = destroyed.copies.iter().filter(|(gone, _)| *gone == id.get()).collect();
     assert!(copies.contains(&&(id.get(), stands)), "{copies:?}, it stands in {stands}");
 }
+
+// FORMAT.md, MARK: what counts is carried forward before its segment goes, for as long as the journal
+// is kept and after that, also where it takes something away; I13
+#[tokio::test]
+async fn what_is_laid_over_messages_is_carried_on() {
+    for journal_keep in [std::time::Duration::from_hours(24), std::time::Duration::ZERO] {
+        let folder = quick();
+        let settings = Settings { journal_keep, ..tiny() };
+        let store = open(folder.path(), &settings).unwrap();
+        waste(&store).await;
+        for number in 0..3 {
+            add(&store, number, 20).await;
+        }
+        let all = contents(&store, OURS).await.unwrap();
+        let a_day = std::time::Duration::from_hours(24);
+        let view = View { delete: mail_wire::Delete::Hold(a_day), ..View::default() };
+        let mut maildrop = store.open(OURS, view).await.unwrap();
+        let both = [1, 2].map(|number| MessageNumber::new(number).unwrap());
+        maildrop.commit(&both).await.unwrap();
+        drop(maildrop);
+        let custody = store.custody().unwrap();
+        let held = custody.withheld(OURS).await.unwrap();
+        let offer = crate::custody::Offer::AsItWas;
+        custody.restore(OURS, vec![held[1].id], offer).await.unwrap();
+        let first = segments(folder.path())[0].clone();
+        give_up(&store, &first).await;
+        drop(store);
+        closed(folder.path());
+        without_index(folder.path());
+        let store = open(folder.path(), &settings).unwrap();
+        assert_eq!(contents(&store, OURS).await.unwrap(), all[1..], "{journal_keep:?}");
+        let withheld = store.custody().unwrap().withheld(OURS).await.unwrap();
+        assert_eq!(withheld, held[..1], "{journal_keep:?}");
+    }
+}
