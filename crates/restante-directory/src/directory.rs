@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::time::Duration;
 
+use mail_wire::sasl::scram::{Proof, Salt, SaltQuestion, Signature};
 use mail_wire::{Credentials, Keeping, MaildropId, Quota};
 use serde::{Deserialize, Serialize};
 
@@ -20,13 +21,35 @@ pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Answers questions about accounts.
 pub trait Directory: Send + Sync + 'static {
-    /// *Is it you?* Unknown name, wrong password, disabled account and a credential that may
+    /// *Is it you?* All but SCRAM, which gives a proof in turn. Unknown name, wrong password, disabled account and a credential that may
     /// not be used from there take the same time and give the same [`VerifyError::Credentials`].
     fn verify(
         &self,
         credentials: Credentials,
         origin: Origin,
     ) -> Pending<'_, Result<Account, VerifyError>>;
+
+    /// *What is the salt of this name's keys?* For SCRAM, before anything is proved: a name that is
+    /// not there has one too, the same each time, and takes as long (P-113). A directory that
+    /// offers no SCRAM is never asked.
+    fn scram_challenge(&self, question: SaltQuestion) -> Pending<'_, Result<Salt, Unavailable>> {
+        drop(question);
+        let detail = "this directory has no keys for scram".to_owned();
+        Box::pin(std::future::ready(Err(Unavailable { detail })))
+    }
+
+    /// *Does this prove it?* As [`verify`](Self::verify), with the proof that we give in turn. Keys
+    /// and passwords stay where they are. What the proof is over was checked by the mechanism:
+    /// nonces and channel binding.
+    fn scram_verify(
+        &self,
+        proof: Proof,
+        origin: Origin,
+    ) -> Pending<'_, Result<(Account, Signature), VerifyError>> {
+        drop((proof, origin));
+        let detail = "this directory has no keys for scram".to_owned();
+        Box::pin(std::future::ready(Err(VerifyError::Unavailable { detail })))
+    }
 
     /// *Where is theirs?* The maildrops that mail for this address goes to: one, or several
     /// where an alias leads to several accounts; never empty. `domain` is absent only for
@@ -136,6 +159,8 @@ pub struct Account {
     pub batch: u32,
     /// The least time between two logins; `None`: none.
     pub login_delay: Option<Duration>,
+    /// Whether nothing may be deleted: a public maildrop, and nobody in particular.
+    pub read_only: bool,
     /// The other active device credentials: those that POP3 takes and that were used within 30
     /// days, the main password among them as 0 (`rulings` 12).
     pub active: Vec<i64>,
@@ -157,6 +182,7 @@ impl Account {
             sessions: None,
             batch: Batch::default().0,
             login_delay: None,
+            read_only: false,
             active: Vec::new(),
         }
     }

@@ -25,6 +25,7 @@ mod address;
 mod app_password;
 mod cache;
 mod carried;
+mod certificate_rule;
 mod clock;
 mod directory;
 mod domain;
@@ -36,15 +37,19 @@ mod local_part;
 mod manage;
 mod near;
 mod network;
+mod offered;
 mod password;
 mod records;
 mod refusal;
 mod rules;
+mod sealer;
 mod settings;
 mod spelling;
+mod token;
 mod workbench;
 
 pub use accounts::{Accounts, Numbers};
+pub use certificate_rule::CertificateRule;
 pub use clock::Clock;
 pub use directory::{
     Account, Destination, Directory, Kept, Origin, Pending, ResolveError, Scope, Secrecy,
@@ -53,6 +58,7 @@ pub use directory::{
 pub use import_file::{ImportError, ImportLines, import_lines};
 pub use kind::Kind;
 pub use manage::{Manage, Outcome};
+pub use offered::Offered;
 pub use records::{
     AccountChange, AccountRecord, AddressRecord, AppPasswordChange, AppPasswordRecord, Filter,
     GeneratedAppPassword, ImportBatch, ImportLine, ImportProblem, ImportReport, LastUse,
@@ -62,3 +68,4 @@ pub use refusal::{ManageError, OpenError};
 pub use rules::{Rule, RuledBy, Rules, Ruling, Spread};
 pub use settings::{HashCost, Settings};
 pub use spelling::{Batch, LoginDelay, MessagesMax, OctetsMax, OverQuota, Sessions, Spelling};
+pub use token::{TokenError, TokenGrant, TokenVerifier};

@@ -7,6 +7,7 @@ use mail_wire::{Keeping, Views};
 use serde::{Deserialize, Serialize};
 
 use crate::kind::Kind;
+use crate::offered::Offered;
 use crate::spelling::{Batch, LoginDelay, MessagesMax, OctetsMax, OverQuota, Sessions, Spelling};
 
 /// How a maildrop is kept and used.
@@ -189,6 +190,8 @@ pub struct Spread {
     pub days: Option<u32>,
     /// Whether accounts have different ones.
     pub days_differ: bool,
+    /// By what, beside passwords, somebody can log in.
+    pub offered: Offered,
 }
 
 impl Spread {
@@ -203,7 +206,8 @@ impl Spread {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
         });
-        Self { login_delay, login_delay_differs, days, days_differ }
+        let offered = Offered::default();
+        Self { login_delay, login_delay_differs, days, days_differ, offered }
     }
 }
 

@@ -1,9 +1,12 @@
 //! The settings of a directory of accounts, with their defaults and the reasons for them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::certificate_rule::CertificateRule;
 use crate::clock::Clock;
 use crate::rules::Rules;
+use crate::token::TokenVerifier;
 
 /// How a directory of accounts behaves.
 #[derive(Clone, Debug)]
@@ -18,6 +21,19 @@ pub struct Settings {
     pub postmaster: Option<String>,
     /// Whether main passwords are good for POP3 where the account does not say.
     pub main_password_over_pop3: bool,
+    /// Whether SCRAM is offered where some credential has keys for it.
+    pub scram: bool,
+    /// Whether main passwords that are set from now on get keys for SCRAM, and those that have
+    /// some may use them: a weaker hash beside argon2id (`rulings` 10).
+    pub scram_main: bool,
+    /// Whether app passwords that are made from now on can be read back, for APOP and CRAM-MD5.
+    pub recoverable: bool,
+    /// The account whose maildrop everybody may read.
+    pub anonymous: Option<String>,
+    /// Which part of a client certificate names an account; `None`: none does.
+    pub certificates: Option<CertificateRule>,
+    /// Who tells whether a token is good; `None`: none is taken.
+    pub tokens: Option<Arc<dyn TokenVerifier>>,
     /// How maildrops are kept and used where the account does not say.
     pub rules: Rules,
     /// Whether the store remembers enough of messages to keep them by all rules there are.
@@ -46,6 +62,12 @@ impl Default for Settings {
             local_parts_case_sensitive: false,
             postmaster: None,
             main_password_over_pop3: true,
+            scram: true,
+            scram_main: false,
+            recoverable: false,
+            anonymous: None,
+            certificates: None,
+            tokens: None,
             rules: Rules::default(),
             custody: true,
             hash: HashCost::default(),

@@ -203,6 +203,7 @@ impl Directory for People {
             login_delay_differs: delays[0] != delays[1],
             days: days.into_iter().flatten().min(),
             days_differ: days[0] != days[1],
+            ..Spread::default()
         })))
     }
 

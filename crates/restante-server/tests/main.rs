@@ -10,6 +10,7 @@ mod hostile;
 mod house;
 mod intake;
 mod ledger;
+mod mechanisms;
 mod order;
 mod poison;
 mod pop3;

@@ -35,6 +35,23 @@ impl Client {
         Self { config }
     }
 
+    /// One that speaks this version of TLS alone.
+    pub(crate) fn speaking(
+        house: &House,
+        version: &'static rustls::SupportedProtocolVersion,
+    ) -> Self {
+        let mut roots = RootCertStore::empty();
+        let path = house.folder.path().join("certificate.pem");
+        roots.add(CertificateDer::from_pem_file(path).unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Self { config }
+    }
+
     fn offering(mut self, protocols: &[&str]) -> Self {
         self.config.alpn_protocols = protocols.iter().map(|p| p.as_bytes().to_vec()).collect();
         self

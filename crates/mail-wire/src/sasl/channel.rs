@@ -62,7 +62,7 @@ impl Channel {
 /// the directory to say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PeerIdentity {
-    /// The subject, as RFC 4514 writes it.
+    /// The subject as one line, for the log.
     pub subject: String,
     /// The common name, where the subject has exactly one.
     pub common_name: Option<String>,

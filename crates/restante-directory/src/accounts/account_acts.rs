@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::insert::AccountRow;
 use super::own_rules;
 use super::parts::Parts;
+use super::scram_rows::FreshKeys;
 use super::show;
 use crate::app_password::AppPassword;
 use crate::domain::Domain;
@@ -20,6 +21,7 @@ impl Parts {
         new: &NewAccount,
         hash: Option<&Secret<String>>,
     ) -> Result<AccountRecord, ManageError> {
+        let fresh = self.fresh_main_keys(new)?;
         let networks = Networks::parse(&new.networks)?.stored();
         let (local, domain) = self.naming.new_name(&new.name)?;
         let record = self.database.write(|transaction| {
@@ -36,6 +38,9 @@ impl Parts {
                     created: self.clock.now(),
                 },
             )?;
+            if let Some(fresh) = &fresh {
+                fresh.keep(transaction, id, None)?;
+            }
             for address in &new.addresses {
                 self.naming.give_address(transaction, address, id)?;
             }
@@ -128,8 +133,13 @@ impl Parts {
     pub(super) fn set_hash(
         &self,
         name: &str,
+        password: Option<&Secret<String>>,
         hash: Option<&Secret<String>>,
     ) -> Result<AccountRecord, ManageError> {
+        let fresh = match password.filter(|_| self.scram_main) {
+            Some(password) => self.fresh_keys(name, password.expose())?,
+            None => None,
+        };
         let record = self.database.write(|transaction| {
             let id = self.naming.account(transaction, name)?;
             transaction
@@ -137,11 +147,25 @@ impl Parts {
                     "UPDATE account SET hash = ?2, version = version + 1 WHERE id = ?1",
                 )?
                 .execute(params![id, hash.map(|hash| hash.expose().as_str())])?;
+            // The keys of the old password are gone: schema 3 sees to it.
+            if let Some(fresh) = &fresh {
+                fresh.keep(transaction, id, None)?;
+            }
             self.shown(transaction, id)
         })?;
         self.memory.forget_credentials(record.id);
         self.verified.forget(record.id);
         Ok(record)
+    }
+
+    /// SCRAM's keys of a new account's main password, where main passwords get some.
+    fn fresh_main_keys(&self, new: &NewAccount) -> Result<Option<FreshKeys>, ManageError> {
+        let Some(password) = new.password.as_ref().filter(|_| self.scram_main) else {
+            return Ok(None);
+        };
+        let (local, domain) = self.naming.new_name(&new.name)?;
+        let salt = self.salt_of_name(&format!("{}@{domain}", local.given()));
+        Ok(FreshKeys::of(password.expose(), salt))
     }
 
     pub(super) fn remove_account(&self, name: &str) -> Result<RemovedAccount, ManageError> {

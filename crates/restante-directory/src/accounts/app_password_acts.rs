@@ -3,6 +3,7 @@
 use rusqlite::{Transaction, params};
 
 use super::parts::Parts;
+use super::scram_rows::{self, FreshKeys};
 use super::show;
 use crate::address::shown;
 use crate::app_password::AppPassword;
@@ -14,7 +15,7 @@ use crate::records::{AppPasswordChange, AppPasswordRecord, GeneratedAppPassword,
 use crate::refusal::ManageError;
 
 /// Each login by an app password looks at all of its account; nobody has so many devices.
-const APP_PASSWORDS_MAX: u32 = 100;
+pub(super) const APP_PASSWORDS_MAX: u32 = 100;
 /// Characters of a label.
 const LABEL_CHARACTERS_MAX: usize = 64;
 
@@ -35,6 +36,8 @@ impl Parts {
         self.refuse_past(request.expires)?;
         let generated =
             AppPassword::generate().map_err(|detail| ManageError::Unavailable { detail })?;
+        let text = generated.text();
+        let fresh = self.fresh_keys(&request.account, text.expose())?;
         let record = self.database.write(|transaction| {
             let account = self.naming.account(transaction, &request.account)?;
             let there = show::app_passwords(transaction, account)?;
@@ -70,10 +73,40 @@ impl Parts {
                     self.clock.now()
                 ])?;
             let id = transaction.last_insert_rowid();
+            if let Some(fresh) = &fresh {
+                fresh.keep(transaction, account, Some(id))?;
+            }
+            if let Some(sealer) = &self.sealer {
+                let sealed = sealer
+                    .seal(id, text.expose().as_bytes())
+                    .map_err(|detail| ManageError::Unavailable { detail })?;
+                transaction.execute(
+                    "INSERT INTO recoverable (app_password, sealed) VALUES (?1, ?2)",
+                    params![id, sealed],
+                )?;
+            }
             record(transaction, account, id)
         })?;
         self.memory.forget_credentials(record.account_id);
-        Ok(GeneratedAppPassword { record, secret: generated.text() })
+        Ok(GeneratedAppPassword { record, secret: text })
+    }
+
+    /// SCRAM's keys of a new password of this account. Some milliseconds, outside of any
+    /// transaction.
+    pub(super) fn fresh_keys(
+        &self,
+        account: &str,
+        password: &str,
+    ) -> Result<Option<FreshKeys>, ManageError> {
+        let salt = self.database.read(|connection| {
+            let account = self.naming.account(connection, account)?;
+            let kept = scram_rows::salt(connection, account)?;
+            let name: String = connection
+                .prepare_cached("SELECT name FROM account WHERE id = ?1")?
+                .query_row([account], |row| row.get(0))?;
+            Ok::<_, ManageError>(kept.unwrap_or_else(|| self.salt_of_name(&name)))
+        })?;
+        Ok(FreshKeys::of(password, salt))
     }
 
     pub(super) fn app_passwords(

@@ -97,6 +97,8 @@ impl Memory {
         let mut contents = self.write();
         contents.generation = contents.generation.wrapping_add(1);
         contents.accounts.remove(&id);
+        // What is offered depends on what credentials there are.
+        contents.spread = None;
     }
 
     /// Forgets everything: names or addresses have changed.

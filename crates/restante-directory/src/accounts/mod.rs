@@ -12,19 +12,24 @@ mod last_use;
 mod memory;
 mod own_rules;
 mod parts;
+mod proofs;
 mod resolve;
 mod schema;
+mod scram_rows;
 mod show;
 mod state;
 mod survey;
 mod verify;
+mod vouched;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use mail_wire::sasl::scram::{Proof, Salt, SaltQuestion, Signature};
 use mail_wire::{Credentials, MaildropId, Secret};
 
 use self::parts::Parts;
@@ -58,6 +63,8 @@ pub struct Numbers {
     pub hashes_refused: u64,
     /// Hashes that are computed or wait now.
     pub hashes_waiting: usize,
+    /// Keys and secrets that proofs of SCRAM, APOP and CRAM-MD5 were compared with.
+    pub proofs: u64,
 }
 
 /// How often uses are written: what `LastUse` may lose when the server is killed.
@@ -79,6 +86,7 @@ impl Accounts {
             hashes: self.parts.pool.computed(),
             hashes_refused: self.parts.pool.refused(),
             hashes_waiting: self.parts.pool.inside(),
+            proofs: self.parts.proofs.load(Ordering::Relaxed),
         }
     }
 
@@ -140,6 +148,18 @@ impl Directory for Accounts {
         self.parts.verify(credentials, origin)
     }
 
+    fn scram_challenge(&self, question: SaltQuestion) -> Pending<'_, Result<Salt, Unavailable>> {
+        self.parts.scram_challenge(question)
+    }
+
+    fn scram_verify(
+        &self,
+        proof: Proof,
+        origin: Origin,
+    ) -> Pending<'_, Result<(Account, Signature), VerifyError>> {
+        self.parts.scram_verify(proof, origin)
+    }
+
     fn resolve(
         &self,
         local_part: String,
@@ -198,11 +218,11 @@ impl Manage for Accounts {
         password: Option<Secret<String>>,
     ) -> Outcome<'_, AccountRecord> {
         Box::pin(async move {
-            let hash = match password {
-                Some(password) => Some(self.parts.hash(password).await?),
+            let hash = match &password {
+                Some(password) => Some(self.parts.hash(password.clone()).await?),
                 None => None,
             };
-            self.act(move |parts| parts.set_hash(&name, hash.as_ref())).await
+            self.act(move |parts| parts.set_hash(&name, password.as_ref(), hash.as_ref())).await
         })
     }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use mail_wire::Secret;
 use rusqlite::{OptionalExtension, params};
@@ -11,15 +12,18 @@ use super::find::Naming;
 use super::last_use::LastUses;
 use super::memory::Memory;
 use super::state::AccountState;
-use crate::address::Address;
+use crate::address::{Address, Name};
 use crate::cache::VerifiedCache;
+use crate::certificate_rule::CertificateRule;
 use crate::clock::Clock;
 use crate::domain::Domain;
 use crate::hash_pool::HashPool;
 use crate::password::{Hasher, Verifier};
 use crate::refusal::OpenError;
 use crate::rules::Rules;
+use crate::sealer::Sealer;
 use crate::settings::Settings;
+use crate::token::TokenVerifier;
 
 /// The parts of an open directory of accounts.
 pub(super) struct Parts {
@@ -42,6 +46,19 @@ pub(super) struct Parts {
     /// backup, and 128 random bits cannot be guessed by whoever steals both.
     pub(super) app_key: Secret<[u8; 32]>,
     pub(super) last_uses: LastUses,
+    /// Whether SCRAM is offered, and whether it takes main passwords.
+    pub(super) scram: bool,
+    pub(super) scram_main: bool,
+    /// Salts are made of names under this.
+    pub(super) salt_key: Secret<[u8; 32]>,
+    /// What makes app passwords readable again, where they may be.
+    pub(super) sealer: Option<Sealer>,
+    /// Whose maildrop is public.
+    pub(super) anonymous: Option<Name>,
+    pub(super) certificates: Option<CertificateRule>,
+    pub(super) tokens: Option<Arc<dyn TokenVerifier>>,
+    /// How many keys and secrets proofs were compared with.
+    pub(super) proofs: AtomicU64,
 }
 
 /// What may start a tag: characters that a local part can hold and few names do.
@@ -52,6 +69,7 @@ impl Parts {
     pub(super) fn open(path: &Path, settings: Settings) -> Result<Self, OpenError> {
         let naming = naming(&settings)?;
         let postmaster = settings.postmaster.as_deref().map(postmaster).transpose()?;
+        let anonymous = settings.anonymous.as_deref().map(anonymous).transpose()?;
         let hasher = Hasher::new(settings.hash)
             .map_err(|why| OpenError::Setting { setting: "hash", why })?;
         let broken = |detail| OpenError::Database { path: path.to_owned(), detail };
@@ -60,6 +78,11 @@ impl Parts {
             VerifiedCache::new(settings.cache_life, settings.cache_entries).map_err(broken)?;
         let database = Database::open(path, settings.readers, settings.clock.now())?;
         let app_key = app_key(&database).map_err(broken)?;
+        let sealer = settings.recoverable.then(|| Sealer::open(&path.with_extension("key")));
+        let sealer = sealer
+            .transpose()
+            .map_err(|source| OpenError::Io { path: path.with_extension("key"), source })?;
+        let salt_key = blake3::derive_key("restante 2026-11-25 salts of scram", app_key.expose());
         if let Some(separator) = naming.separator {
             refuse_clashes(&database, separator, path)?;
         }
@@ -78,6 +101,14 @@ impl Parts {
             dummy,
             app_key,
             last_uses: LastUses::default(),
+            scram: settings.scram,
+            scram_main: settings.scram_main,
+            salt_key: Secret::new(salt_key),
+            sealer,
+            anonymous,
+            certificates: settings.certificates,
+            tokens: settings.tokens,
+            proofs: AtomicU64::new(0),
         })
     }
 
@@ -135,6 +166,13 @@ fn postmaster(given: &str) -> Result<Address, OpenError> {
         return Err(wrong("name one account or address"));
     }
     Ok(address)
+}
+
+fn anonymous(given: &str) -> Result<Name, OpenError> {
+    Name::parse(given.as_bytes()).map_err(|why| OpenError::Setting {
+        setting: "anonymous",
+        why: format!("is `{given}`: {why}"),
+    })
 }
 
 fn app_key(database: &Database) -> Result<Secret<[u8; 32]>, String> {

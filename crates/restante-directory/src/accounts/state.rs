@@ -4,6 +4,7 @@ use mail_wire::{MaildropId, Secret};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::own_rules;
+use super::scram_rows::ScramRows;
 use crate::app_password::Digest;
 use crate::directory::{Account, Origin, Scope, Secrecy};
 use crate::kind::Kind;
@@ -30,6 +31,7 @@ pub(super) struct AccountState {
     /// The site's, with its own in their places.
     rules: Rules,
     app_passwords: Vec<AppPasswordState>,
+    pub(super) scram: ScramRows,
 }
 
 /// What a login must know of an app password.
@@ -43,10 +45,12 @@ pub(super) struct AppPasswordState {
     expires: Option<i64>,
     digest: Digest,
     version: i64,
+    /// Where it can be read back.
+    sealed: Option<Vec<u8>>,
 }
 
 impl AccountState {
-    /// Reads an account. Three indexed reads.
+    /// Reads an account. Five indexed reads.
     pub(super) fn load(
         connection: &Connection,
         id: i64,
@@ -72,6 +76,7 @@ impl AccountState {
                     last_used: row.get(9)?,
                     rules: site,
                     app_passwords: Vec::new(),
+                    scram: ScramRows::default(),
                 })
             })
             .optional()?;
@@ -80,11 +85,13 @@ impl AccountState {
         state.app_passwords = connection
             .prepare_cached(
                 "SELECT id, label, scope_pop3, scope_submission, scope_web, networks, expires,
-                        digest, version, kind, last_used
-                 FROM app_password WHERE account = ?1",
+                        digest, version, kind, last_used, sealed
+                 FROM app_password LEFT JOIN recoverable ON app_password = id
+                 WHERE account = ?1",
             )?
             .query_map([id], AppPasswordState::from_row)?
             .collect::<Result<_, _>>()?;
+        state.scram = ScramRows::load(connection, id)?;
         Ok(Some(state))
     }
 
@@ -127,6 +134,21 @@ impl AccountState {
                 if app.digest.is(digest) { Some(app) } else { found }
             },
         )
+    }
+
+    /// The app password of this number.
+    pub(super) fn app_password_of(&self, id: i64) -> Option<&AppPasswordState> {
+        self.app_passwords.iter().find(|app| app.id == id)
+    }
+
+    /// The app passwords that can be read back, sealed.
+    pub(super) fn recoverable(&self) -> impl Iterator<Item = (i64, &[u8])> {
+        self.app_passwords.iter().filter_map(|app| Some((app.id, app.sealed.as_deref()?)))
+    }
+
+    /// Why nobody may act for the account so, by no credential of it.
+    pub(super) fn refusal_of_account(&self, origin: &Origin) -> Option<&'static str> {
+        self.refusal(origin, self.networks.as_ref())
     }
 
     /// Whether a session may go on (S17 to S19).
@@ -229,6 +251,7 @@ impl AppPasswordState {
             version: row.get(8)?,
             kind: own_rules::kind(row.get_ref(9)?.as_str()?),
             last_used: row.get(10)?,
+            sealed: row.get(11)?,
         })
     }
 }

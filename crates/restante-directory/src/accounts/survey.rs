@@ -3,9 +3,11 @@
 use mail_wire::MaildropId;
 use rusqlite::Connection;
 
+use super::find::Meant;
 use super::own_rules::{damaged, resolved};
 use super::parts::Parts;
 use crate::directory::Kept;
+use crate::offered::Offered;
 use crate::rules::{Rule, Rules, Spread};
 
 /// How many maildrops [`Parts::kept`] answers at once.
@@ -40,13 +42,42 @@ impl Parts {
         let spread = self.database.read(|connection| {
             let delays = self.variants(connection, Rule::LoginDelay)?;
             let retentions = self.variants(connection, Rule::Retention)?;
-            Ok::<_, rusqlite::Error>(Spread::of(
+            let spread = Spread::of(
                 delays.into_iter().map(|rules| rules.login_delay.0),
                 retentions.into_iter().map(|rules| rules.keeping.retention.map(|kept| kept.days)),
-            ))
+            );
+            Ok::<_, rusqlite::Error>(Spread { offered: self.offered(connection)?, ..spread })
         })?;
         self.memory.keep_spread(since, spread);
         Ok(spread)
+    }
+
+    /// By what somebody can log in now.
+    fn offered(&self, connection: &Connection) -> rusqlite::Result<Offered> {
+        let any = |sql: &str, main: bool| -> rusqlite::Result<bool> {
+            connection.prepare_cached(sql)?.query_row([main], |row| row.get(0))
+        };
+        let scram = any(
+            "SELECT EXISTS (SELECT 1 FROM scram_key k LEFT JOIN app_password a ON a.id = app_password
+                            WHERE iif(app_password IS NULL, ?1, scope_pop3))",
+            self.scram_main,
+        )?;
+        let digests = any(
+            "SELECT EXISTS (SELECT 1 FROM recoverable JOIN app_password ON id = app_password
+                            WHERE scope_pop3 AND ?1)",
+            self.sealer.is_some(),
+        )?;
+        let anonymous = match &self.anonymous {
+            Some(name) => matches!(self.naming.login(connection, name)?, Meant::Account(_)),
+            None => false,
+        };
+        Ok(Offered {
+            scram: scram && self.scram,
+            digests,
+            tokens: self.tokens.is_some(),
+            certificates: self.certificates.is_some(),
+            anonymous,
+        })
     }
 
     /// What there is of a rule among all accounts; where there is none, what the site has.

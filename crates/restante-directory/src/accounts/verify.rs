@@ -16,7 +16,7 @@ use crate::app_password::{AppPassword, Digest};
 use crate::directory::{Account, Origin, Pending, VerifyError};
 use crate::password::{Forms, Stored, read};
 
-type Verdict = Result<Account, VerifyError>;
+pub(super) type Verdict = Result<Account, VerifyError>;
 
 /// What was offered, sorted by its shape alone.
 enum Offered {
@@ -41,24 +41,18 @@ impl Parts {
             Credentials::Password { authzid, name, password } => {
                 self.verify_password(authzid.as_deref(), &name, password, origin)
             }
-            Credentials::Digest { name, digest, .. } => {
-                // A digest can be checked only against a password that can be read back, and
-                // none is kept: the same work as for a password, and no.
-                let parts = Arc::clone(self);
-                let name = Name::parse(&name);
-                Box::pin(async move {
-                    let (_, state) = parts.find(name).await?;
-                    drop(state);
-                    if let Some(forms) = Forms::of(&digest) {
-                        parts.compute_for_nothing(forms).await?;
-                    }
-                    refused("no secret that apop could be checked against is kept")
-                })
+            Credentials::Digest { method, name, challenge, digest } => {
+                self.verify_digest(method, &name, challenge, digest, origin)
             }
-            Credentials::Scram(_)
-            | Credentials::Token { .. }
-            | Credentials::External { .. }
-            | Credentials::Anonymous { .. } => ready(refused("this is not offered")),
+            Credentials::Scram(proof) => {
+                let verified = self.scram_verify(proof, origin);
+                Box::pin(async move { verified.await.map(|(account, _)| account) })
+            }
+            Credentials::Token { name, token } => self.verify_token(name, token, origin),
+            Credentials::External { authzid, peer } => {
+                self.verify_certificate(authzid, &peer, origin)
+            }
+            Credentials::Anonymous { trace } => self.verify_anonymous(&trace, origin),
         }
     }
 
@@ -70,12 +64,7 @@ impl Parts {
         origin: Origin,
     ) -> Pending<'static, Verdict> {
         let name = Name::parse(name);
-        // Acting for somebody else is not offered (RFC 4616 §2); another spelling of the same
-        // name is the same.
-        if let Some(authzid) = authzid
-            && !matches!((&name, Name::parse(authzid)), (Ok(name), Ok(other))
-                if self.key(name) == self.key(&other))
-        {
+        if !self.acts_for_itself(&name, authzid) {
             return ready(refused("acting for another account is not offered"));
         }
         let offered = match AppPassword::parse(password.expose()) {
@@ -112,6 +101,18 @@ impl Parts {
                 }
             }
         })
+    }
+
+    /// Acting for somebody else is not offered (RFC 4616 §2); another spelling of the same name is
+    /// the same.
+    pub(super) fn acts_for_itself(
+        &self,
+        name: &Result<Name, &'static str>,
+        authzid: Option<&[u8]>,
+    ) -> bool {
+        let Some(authzid) = authzid else { return true };
+        matches!((name, Name::parse(authzid)), (Ok(name), Ok(other))
+            if self.in_full(name) == self.in_full(&other))
     }
 
     async fn verify_main(
@@ -233,13 +234,29 @@ impl Parts {
     fn judge_app(&self, state: Option<&AccountState>, digest: &Digest, origin: Origin) -> Verdict {
         let found = state.and_then(|state| Some((state, state.app_password(digest)?)));
         let Some((state, app)) = found else { return refused("no such app password") };
+        self.judge_credential(state, app.id, origin)
+    }
+
+    /// A credential that was proved, by its number; 0 is the main password.
+    pub(super) fn judge_credential(
+        &self,
+        state: &AccountState,
+        credential: i64,
+        origin: Origin,
+    ) -> Verdict {
+        if credential == 0 {
+            return self.judge_main(state, origin);
+        }
+        let Some(app) = state.app_password_of(credential) else {
+            return refused("no such app password");
+        };
         match state.app_refusal(app, &origin, self.clock.now()) {
             Some(reason) => refused(reason),
             None => Ok(self.admit(state.by_app_password(app), state, origin)),
         }
     }
 
-    fn admit(&self, account: Account, state: &AccountState, origin: Origin) -> Account {
+    pub(super) fn admit(&self, account: Account, state: &AccountState, origin: Origin) -> Account {
         let now = self.clock.now();
         self.last_uses.note(&account, origin.address, now);
         let used = |credential| self.last_uses.noted(state.id, credential);
@@ -249,7 +266,7 @@ impl Parts {
     }
 
     /// Looks an account up in the database and keeps it; where there is none, says why.
-    async fn find(
+    pub(super) async fn find(
         self: &Arc<Self>,
         name: Result<Name, &'static str>,
     ) -> Result<(&'static str, Option<Arc<AccountState>>), VerifyError> {
@@ -277,11 +294,11 @@ impl Parts {
         .await?
     }
 
-    fn key(&self, name: &Name) -> String {
+    pub(super) fn key(&self, name: &Name) -> String {
         name.key(self.naming.case_sensitive)
     }
 
-    async fn blocking<T: Send + 'static>(
+    pub(super) async fn blocking<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&Self) -> T + Send + 'static,
     ) -> Result<T, VerifyError> {
@@ -292,10 +309,10 @@ impl Parts {
     }
 }
 
-fn ready(verdict: Verdict) -> Pending<'static, Verdict> {
+pub(super) fn ready(verdict: Verdict) -> Pending<'static, Verdict> {
     Box::pin(std::future::ready(verdict))
 }
 
-const fn refused<T>(reason: &'static str) -> Result<T, VerifyError> {
+pub(super) const fn refused<T>(reason: &'static str) -> Result<T, VerifyError> {
     Err(VerifyError::Credentials { reason })
 }

@@ -181,7 +181,13 @@ async fn the_spread_follows_the_accounts() {
     change(&site, Rule::LoginDelay, Some("15m")).await.unwrap();
     let login_delay = Some(Duration::from_mins(15));
     let days = Some(7);
-    let differs = Spread { login_delay, login_delay_differs: true, days, days_differ: true };
+    let differs = Spread {
+        login_delay,
+        login_delay_differs: true,
+        days,
+        days_differ: true,
+        ..Spread::default()
+    };
     assert_eq!(site.accounts.spread().await.unwrap(), differs);
     // anna is the only one left: nothing differs
     site.accounts.remove_account("bert".to_owned()).await.unwrap();

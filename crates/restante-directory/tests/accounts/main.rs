@@ -5,6 +5,7 @@ mod import;
 mod keeping;
 mod manage;
 mod opening;
+mod proofs;
 mod resolve;
 mod site;
 mod verify;

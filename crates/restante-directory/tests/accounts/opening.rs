@@ -104,6 +104,23 @@ async fn schema_1_opens() {
     assert_eq!(anna.keeping[&restante_directory::Rule::Delete].value, "ignore");
 }
 
+// a database as schema 2 made it opens for ever: its app passwords have no keys for SCRAM, as
+// nobody knows them any more; a new one has
+#[tokio::test]
+async fn schema_2_opens() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("accounts.db");
+    let fixture = include_str!("../fixtures/schema-2.sql");
+    rusqlite::Connection::open(&path).unwrap().execute_batch(fixture).unwrap();
+    let accounts = Accounts::open(&path, settings(&["example.org"])).unwrap();
+    let anna = accounts.account("anna".to_owned()).await.unwrap();
+    assert_eq!(anna.keeping[&restante_directory::Rule::Delete].value, "hold:30d");
+    assert!(!accounts.spread().await.unwrap().offered.scram);
+    let new = crate::site::new_app("anna", "phone");
+    accounts.add_app_password(new).await.unwrap();
+    assert!(accounts.spread().await.unwrap().offered.scram);
+}
+
 #[test]
 fn settings_that_make_no_sense_are_named() {
     let folder = tempfile::tempdir().unwrap();
@@ -113,6 +130,7 @@ fn settings_that_make_no_sense_are_named() {
         ("plus_separator", Settings { plus_separator: Some('@'), ..good.clone() }),
         ("plus_separator", Settings { plus_separator: Some('a'), ..good.clone() }),
         ("postmaster", Settings { postmaster: Some("@example.org".into()), ..good.clone() }),
+        ("anonymous", Settings { anonymous: Some("@".into()), ..good.clone() }),
         (
             "hash",
             Settings {

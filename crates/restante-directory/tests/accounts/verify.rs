@@ -214,24 +214,6 @@ async fn nobody_acts_for_another() {
     }
 }
 
-// security A21: no secret is kept that APOP could be checked against
-#[tokio::test]
-async fn apop_is_refused_after_the_same_work() {
-    let site = Site::new();
-    site.add("anna", "tanstaaf").await;
-    for name in ["anna", "nobody"] {
-        let before = site.accounts.numbers().hashes;
-        let credentials = Credentials::Digest {
-            method: mail_wire::DigestMethod::Apop,
-            name: name.as_bytes().to_vec(),
-            challenge: "<1896.697170952@dbc.mtview.ca.us>".to_owned(),
-            digest: *b"\xc4\xc9\x33\x4b\xac\x56\x0e\xcc\x97\x9e\x58\x00\x1b\x3e\x22\xfb",
-        };
-        reason(site.accounts.verify(credentials, home()).await);
-        assert_eq!(site.accounts.numbers().hashes - before, 1, "{name}");
-    }
-}
-
 // security A28: another's, revoked, expired, wrong scope, wrong address
 #[tokio::test]
 async fn an_app_password_is_good_for_what_it_says() {

@@ -2,6 +2,7 @@
 
 pub(crate) mod buffers;
 pub(crate) mod certificate;
+pub(crate) mod channel;
 pub(crate) mod conn;
 pub mod listen;
 pub mod owner;

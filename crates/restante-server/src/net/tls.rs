@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use mail_wire::Secret;
+use mail_wire::sasl::Channel;
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
@@ -17,6 +19,7 @@ use rustls::sign::CertifiedKey;
 use tokio_rustls::TlsAcceptor;
 
 pub use crate::net::certificate::{Certificate, TlsError};
+use crate::net::channel::{end_point, identity};
 use crate::net::socket::Socket;
 
 /// A TLS stream over an accepted socket.
@@ -49,7 +52,7 @@ pub(crate) enum Protocol {
 }
 
 /// What was agreed in a handshake.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Secured {
     /// `TLSv1.3`, as the log says it.
     pub(crate) version: &'static str,
@@ -57,6 +60,8 @@ pub(crate) struct Secured {
     pub(crate) suite: &'static str,
     /// Whether an earlier session was resumed.
     pub(crate) resumed: bool,
+    /// What SASL can be bound to, and who the peer is by its certificate.
+    pub(crate) channel: Channel,
 }
 
 /// The certificate in use, and what goes with it.
@@ -70,6 +75,8 @@ struct Current {
     pop3: TlsAcceptor,
     mail: TlsAcceptor,
     certificate: Certificate,
+    /// The certificate's own data for channel binding.
+    end_point: Option<Vec<u8>>,
 }
 
 impl Tls {
@@ -108,12 +115,13 @@ impl Tls {
         socket: Socket,
         protocol: Protocol,
     ) -> io::Result<(Encrypted, Secured)> {
-        let acceptor = {
+        let (acceptor, end_point) = {
             let current = self.current.load();
-            match protocol {
+            let acceptor = match protocol {
                 Protocol::Pop3 => current.pop3.clone(),
                 Protocol::Mail => current.mail.clone(),
-            }
+            };
+            (acceptor, current.end_point.clone())
         };
         let stream = acceptor.accept(socket).await?;
         let session = stream.get_ref().1;
@@ -128,6 +136,7 @@ impl Tls {
                 .and_then(|suite| suite.suite().as_str())
                 .unwrap_or("unknown suite"),
             resumed: session.handshake_kind() == Some(rustls::HandshakeKind::Resumed),
+            channel: channel(session, end_point),
         };
         Ok((stream, secured))
     }
@@ -145,6 +154,7 @@ impl Current {
         certificate: Certificate,
         tickets: &Arc<dyn ProducesTickets>,
     ) -> Result<Self, TlsError> {
+        let end_point = key.end_entity_cert().ok().and_then(|first| end_point(first));
         let resolver: Arc<dyn ResolvesServerCert> =
             Arc::new(rustls::sign::SingleCertAndKey::from(key));
         let acceptor = |protocols: &[&[u8]]| {
@@ -161,8 +171,22 @@ impl Current {
             config.max_early_data_size = 0;
             Ok(TlsAcceptor::from(Arc::new(config)))
         };
-        Ok(Self { pop3: acceptor(&[b"pop3"])?, mail: acceptor(&[])?, certificate })
+        Ok(Self { pop3: acceptor(&[b"pop3"])?, mail: acceptor(&[])?, certificate, end_point })
     }
+}
+
+/// What a finished handshake can be bound to: nothing below TLS 1.3, where both kinds would need
+/// more than is known here (RFC 9266 §4.2, P-111).
+fn channel(session: &rustls::ServerConnection, end_point: Option<Vec<u8>>) -> Channel {
+    let peer = session.peer_certificates().and_then(<[_]>::first);
+    let peer = peer.and_then(|certificate| identity(certificate));
+    if session.protocol_version() != Some(rustls::ProtocolVersion::TLSv1_3) {
+        return Channel { peer, ..Channel::default() };
+    }
+    // RFC 9266 §2: this label, an empty context, 32 octets.
+    let exporter =
+        session.export_keying_material(vec![0; 32], b"EXPORTER-Channel-Binding", Some(b""));
+    Channel { exporter: exporter.ok().map(Secret::new), end_point, peer }
 }
 
 fn load(settings: &TlsSettings) -> Result<(CertifiedKey, Certificate), TlsError> {

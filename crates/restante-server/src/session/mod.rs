@@ -1,6 +1,7 @@
 //! One connection's conversation: a loop and a match for each protocol.
 
 pub(crate) mod accepted;
+pub(crate) mod announce;
 pub(crate) mod context;
 mod custodian;
 mod deliver;

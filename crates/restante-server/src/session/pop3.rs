@@ -2,22 +2,20 @@
 
 use std::time::Duration;
 
-use mail_wire::sasl::Channel;
-use mail_wire::{Credentials, MessageNumber, Secret};
-use pop3_proto::server::ask::{
-    Answer, Ask, Commit, Expire, Next, Reason, Refusal, Send, Tell, Verified,
-};
-use pop3_proto::server::policy::{Announced, Limits, Policy, Usable, Utf8Legacy};
+use mail_wire::sasl::scram::SaltQuestion;
+use mail_wire::{Credentials, MessageNumber};
+use pop3_proto::server::ask::{Answer, Ask, Commit, Next, Reason, Refusal, Send, Tell, Verified};
+use pop3_proto::server::policy::Utf8Legacy;
 use pop3_proto::server::session::Session;
-use restante_directory::{Account, Origin, Scope, Secrecy, Spread, VerifyError};
+use restante_directory::{Account, Origin, Scope, Secrecy, Unavailable, VerifyError};
 use restante_store::StoreError;
 use tokio::time::{Instant, sleep};
 
 use crate::guard::nudge::Word;
 use crate::ledger::events::{self, Pop3Tally};
 use crate::net::conn::{Connection, Heard, WriteError};
-use crate::net::service::Service;
 use crate::net::tls::Protocol;
+use crate::session::announce::{expire, policy};
 use crate::session::context::Context;
 use crate::session::custodian::{Custodian, Left};
 use crate::session::digest::digest;
@@ -290,8 +288,7 @@ impl Driver<'_> {
     async fn answer(&mut self, ask: Ask) -> Result<(), End> {
         let answer = match ask {
             Ask::Verify(credentials) => self.verify(credentials).await,
-            // Nothing is announced yet that could lead here.
-            Ask::Salt(_) => Answer::Refused(Refusal::Temporary),
+            Ask::Salt(question) => self.salt(question).await,
             Ask::Open => self.open().await,
             Ask::Retrieve(number) => self.retrieve(number).await,
             Ask::Commit(numbers) => {
@@ -329,14 +326,23 @@ impl Driver<'_> {
         let secrecy = if private { Secrecy::Private } else { Secrecy::Clear };
         let origin = Origin { address: peer.ip(), scope: Scope::Pop3, secrecy };
         let attempt = context.penalties.begin(&name, peer.ip(), Instant::now());
-        match context.services.directory.verify(credentials, origin).await {
-            Ok(account) => {
+        let directory = &context.services.directory;
+        let verified = match credentials {
+            Credentials::Scram(proof) => directory
+                .scram_verify(proof, origin)
+                .await
+                .map(|(account, signature)| (account, Some(signature))),
+            other => directory.verify(other, origin).await.map(|account| (account, None)),
+        };
+        match verified {
+            Ok((account, signature)) => {
                 context.penalties.succeeded(attempt);
                 let days = account.keeping.retention.map(|retention| retention.days);
                 let verified = Verified {
                     login_delay: account.login_delay,
                     expire: Some(expire(days, context)),
-                    ..Verified::default()
+                    signature,
+                    read_only: account.read_only,
                 };
                 self.verified = Some(account);
                 Answer::Verified(verified)
@@ -352,6 +358,18 @@ impl Driver<'_> {
                 context.penalties.undecided(attempt);
                 context.stats.logins_failed.increment();
                 events::login_failed(self.visit.present.id(), peer, &name, &detail);
+                Answer::Refused(Refusal::Temporary)
+            }
+        }
+    }
+
+    async fn salt(&mut self, question: SaltQuestion) -> Answer {
+        let (context, name) = (self.context, question.name.clone());
+        match context.services.directory.scram_challenge(question).await {
+            Ok(salt) => Answer::Salted(salt),
+            Err(Unavailable { detail }) => {
+                context.stats.logins_failed.increment();
+                events::login_failed(self.visit.present.id(), self.visit.peer, &name, &detail);
                 Answer::Refused(Refusal::Temporary)
             }
         }
@@ -504,13 +522,10 @@ impl Driver<'_> {
         let (connection, visit) = (&mut self.connection, &self.visit);
         match handshake(connection, tls, Protocol::Pop3, visit, self.context).await {
             Ok(secured) => {
+                let channel = secured.channel.clone();
                 self.visit.secured = Some(secured);
                 self.connection.borrow_output();
-                self.session.answer(
-                    Answer::Secured(Channel::default()),
-                    &mut self.connection.output,
-                    now(),
-                );
+                self.session.answer(Answer::Secured(channel), &mut self.connection.output, now());
                 Ok(())
             }
             Err(()) => Err(End::Hung),
@@ -527,43 +542,6 @@ fn stuck(error: WriteError, visit: &Visit, context: &Context) -> End {
         WriteError::Broken(_) => {}
     }
     End::Stuck(error)
-}
-
-fn policy(visit: &Visit, context: &Context, spread: Option<Spread>) -> Policy {
-    let implicit_tls = visit.service == Service::Pop3s;
-    let settings = &context.pop3;
-    Policy {
-        hostname: context.hostname.clone(),
-        implementation: settings.implementation.clone(),
-        implicit_tls,
-        stls: context.tls.is_some() && !implicit_tls,
-        cleartext: visit.cleartext,
-        apop: None,
-        usable: Usable::default(),
-        channel: Channel::default(),
-        chance: Secret::new([0; 32]),
-        last: settings.last,
-        extensions: settings.extensions,
-        login_delay: spread.and_then(|spread| {
-            let per_user = spread.login_delay_differs;
-            spread.login_delay.map(|value| Announced { value, per_user })
-        }),
-        expire: spread.map(|spread| {
-            let value = expire(spread.days, context);
-            Announced { value, per_user: spread.days_differ && value != Expire::Never }
-        }),
-        utf8_legacy: settings.utf8_legacy,
-        limits: Limits { idle: settings.idle, ..Limits::default() },
-    }
-}
-
-/// What EXPIRE says of so many days (P-075). A store that lets nothing expire keeps it for ever,
-/// whatever is asked of it.
-fn expire(days: Option<u32>, context: &Context) -> Expire {
-    match days {
-        Some(days) if context.services.store.promises().custody => Expire::Days(days),
-        _ => Expire::Never,
-    }
 }
 
 /// The machine's clock is the driver's.
