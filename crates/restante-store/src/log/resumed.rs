@@ -14,6 +14,7 @@ use rustix::io::Errno;
 use tempfile::TempDir;
 
 use crate::disk::{Disk as Calls, Existence};
+use crate::error::StoreError;
 use crate::log::crashes::bounds;
 use crate::log::disk::{Disk, DiskFile, Lock};
 use crate::log::header::{HEADER_OCTETS, Header, name};
@@ -38,6 +39,8 @@ struct Inner {
     synced: Mutex<BTreeMap<String, Vec<u8>>>,
     /// Nothing can be written until room is given back.
     is_full: AtomicBool,
+    /// The next sync of a segment fails; later ones do not.
+    fails: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -54,6 +57,7 @@ impl Watched {
             root: root.to_owned(),
             synced: Mutex::default(),
             is_full: AtomicBool::new(false),
+            fails: AtomicBool::new(false),
         }))
     }
 
@@ -66,8 +70,12 @@ impl Watched {
     }
 
     fn open_store(&self) -> LogStore {
+        self.try_open().unwrap()
+    }
+
+    fn try_open(&self) -> Result<LogStore, StoreError> {
         let disk: Arc<dyn Disk> = Arc::new(self.clone());
-        LogStore::open_on(&disk, "watched", &small()).unwrap()
+        LogStore::open_on(&disk, "watched", &small())
     }
 }
 
@@ -146,6 +154,9 @@ impl DiskFile for WatchedFile {
     }
 
     fn sync(&self) -> io::Result<()> {
+        if self.path.ends_with(".log") && self.of.0.fails.swap(false, Ordering::SeqCst) {
+            return Err(Errno::IO.into());
+        }
         self.file.sync()?;
         // One that was removed meanwhile is nobody's any more.
         if let Ok(octets) = fs::read(self.of.0.root.join(&self.path)) {
@@ -199,6 +210,29 @@ async fn what_is_taken_over_is_synced() {
     assert_eq!(contents(&store, OURS).await.unwrap(), all);
     drop(store);
     closed(folder.path());
+}
+
+// I1; design §3, Write path: a sync that failed is never tried again. One that comes after it is
+// believed, and what a killed process had written is gone all the same: so there is no start.
+#[tokio::test]
+async fn a_tail_that_cannot_be_synced_is_not_taken_over() {
+    let (folder, _) = killed().await;
+    // With room behind the last record, which is cut off, and without.
+    for has_room in [true, false] {
+        let copy = image(folder.path());
+        let path = segments(copy.path()).pop().unwrap();
+        if !has_room {
+            let mut octets = fs::read(&path).unwrap();
+            octets.truncate(usize::try_from(*bounds(copy.path()).last().unwrap()).unwrap());
+            fs::write(path, octets).unwrap();
+        }
+        let disk = Watched::new(copy.path());
+        disk.0.fails.store(true, Ordering::SeqCst);
+        let outcome = disk.try_open();
+        assert!(!disk.0.fails.load(Ordering::SeqCst), "it was asked for");
+        assert!(matches!(outcome, Err(StoreError::Disk { .. })), "{has_room}: {outcome:?}");
+        closed(copy.path());
+    }
 }
 
 // FORMAT.md, Recovery: a segment that could not be begun holds nothing, whatever of its header
