@@ -34,11 +34,8 @@ pub(crate) struct GiveBack {
     credit: u64,
 }
 
-/// So much is copied in one step, about, while nobody waits.
-const STEP_OCTETS: u64 = 4 << 20;
-
-/// The same while others wait.
-const STEP_OCTETS_WHEN_BUSY: u64 = 1 << 20;
+/// While others wait, so much of a step is done at once.
+const STEP_SHARE_WHEN_BUSY: u64 = 4;
 
 /// What came of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,7 +130,8 @@ impl GiveBack {
     /// are many, and there is room enough.
     pub(crate) fn step(&mut self, shard: &Shard, tail: &mut Tail, is_busy: bool) -> Option<Step> {
         let hurries = !is_busy || !self.askers.is_empty() || !is_wide(shard);
-        let octets_max = if is_busy { STEP_OCTETS_WHEN_BUSY } else { STEP_OCTETS };
+        let whole = shard.settings.step_octets;
+        let octets_max = if is_busy { whole.div_ceil(STEP_SHARE_WHEN_BUSY) } else { whole };
         if self.running.is_none() || (!hurries && self.credit < octets_max) {
             return None;
         }

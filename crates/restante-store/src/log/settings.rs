@@ -29,6 +29,9 @@ pub struct Settings {
     pub compacts_by_itself: bool,
     /// Whether what was held is destroyed, without being asked for, when its time is over.
     pub expires_by_itself: bool,
+    /// How much is copied at once of a segment that is given up, in octets, about, while nobody
+    /// waits for anything else; a quarter of it while somebody does.
+    pub step_octets: u64,
     /// How much of a shard's index is kept in memory, in octets.
     pub index_cache_octets: usize,
     /// How much memory a shard has for what was listed lately, in octets: a maildrop that did
@@ -53,6 +56,7 @@ impl Default for Settings {
             journal_keep: Duration::from_hours(400 * 24),
             compacts_by_itself: true,
             expires_by_itself: true,
+            step_octets: 4 << 20,
             index_cache_octets: 64 << 20,
             listings_octets: 32 << 20,
             shows_doubtful: false,
