@@ -128,6 +128,26 @@ bugs! {
     LoggedBigSwept = "logged-big-swept",
     /// What is kept for deletions on a full disk is never given to them.
     ReserveKept = "reserve-kept",
+    /// Of two marks that which is read later counts, not the one with the higher stamp.
+    MarkStampIgnored = "mark-stamp-ignored",
+    /// Compaction drops every MARK.
+    MarksNotCarried = "marks-not-carried",
+    /// Compaction drops the marks that take something back.
+    MarkOffDropped = "mark-off-dropped",
+    /// The records of a group do not say that they count together.
+    GroupNotBound = "group-not-bound",
+    /// Of a group those records count after a crash that are whole.
+    GroupHalfTaken = "group-half-taken",
+    /// What depends on what was asked before is decided without it.
+    DeedOutOfTurn = "deed-out-of-turn",
+    /// What is held or set aside counts on for how much a maildrop holds.
+    WithheldCounted = "withheld-counted",
+    /// Compaction drops what happened.
+    EventsNotCarried = "events-not-carried",
+    /// Compaction does not tell that what is gone was ever accepted.
+    AcceptedNotTold = "accepted-not-told",
+    /// Compaction does not tell of a DESTROY that it drops.
+    EndNotTold = "end-not-told",
 }
 
 #[cfg(feature = "simulation")]

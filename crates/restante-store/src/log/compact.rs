@@ -120,6 +120,9 @@ impl Keeping<'_> {
                 self.keep_destroyed(head, destroyed)
             }
             Some(Kind::Event) => {
+                if bugs::is_on(Bug::EventsNotCarried) {
+                    return Ok(());
+                }
                 let keep_from = self.shard.keep_from();
                 for event in event::all(meta).filter(|event| event.time >= keep_from) {
                     self.tell(&event);
@@ -142,6 +145,11 @@ impl Keeping<'_> {
 
     /// What is told of it is kept with the journal; what counts of it for as long as it does.
     fn keep_mark(&mut self, head: &Head, mut mark: Mark) -> Result<(), StoreError> {
+        if bugs::is_on(Bug::MarksNotCarried)
+            || bugs::is_on(Bug::MarkOffDropped) && mark.said.value == 0
+        {
+            return Ok(());
+        }
         if head.time < self.shard.keep_from() {
             let spots: Vec<_> = mark.spots().collect();
             let said = self.shard.said(mark.maildrop, &spots)?;
@@ -173,7 +181,8 @@ impl Keeping<'_> {
                 }
                 Fate::Elsewhere => {}
                 Fate::Gone => {
-                    if head.time >= self.shard.keep_from() {
+                    let is_told = !bugs::is_on(Bug::AcceptedNotTold);
+                    if is_told && head.time >= self.shard.keep_from() {
                         let origin = origin(&self.scan, record, extensions, &rows, number);
                         let octets = head.body_octets.saturating_add(row.prefix.len() as u64);
                         let extensions = &alone(&origin);
@@ -216,7 +225,7 @@ impl Keeping<'_> {
         ids.sort_unstable();
         ids.dedup();
         ids.retain(|id| needed.binary_search(id).is_err());
-        if head.time >= self.shard.keep_from() {
+        if head.time >= self.shard.keep_from() && !bugs::is_on(Bug::EndNotTold) {
             let actor = Extensions::decode(&destroyed.extensions).and_then(Actor::told);
             let octets = actor.unwrap_or_default().encode();
             for id in ids {

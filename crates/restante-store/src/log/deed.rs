@@ -4,6 +4,7 @@ use mail_wire::{Delete, Retention, Views};
 
 use crate::custody::Cause;
 use crate::log::actor::Actor;
+use crate::log::bugs::{self, Bug};
 use crate::log::mark::{ASIDE, HELD, Mark, Spot};
 use crate::log::meta::Destroyed;
 use crate::log::record::aligned_record;
@@ -99,7 +100,8 @@ impl Decision {
 
     /// Whether the maildrop holds more or less for its quota.
     pub(crate) fn counts(&self) -> bool {
-        let is_counted = |mark: &Mark| matches!(mark.aspect, HELD | ASIDE);
+        let is_counted =
+            |mark: &Mark| matches!(mark.aspect, HELD | ASIDE) && !bugs::is_on(Bug::WithheldCounted);
         self.destroyed.is_some() || self.marks.iter().any(is_counted)
     }
 

@@ -8,6 +8,7 @@ use tokio::sync::oneshot::{self, Sender};
 
 use crate::error::StoreError;
 use crate::log::addition::{Addition, Given};
+use crate::log::bugs::{self, Bug};
 use crate::log::compacted::Compacted;
 use crate::log::deed::Deed;
 use crate::log::meta::Destroyed;
@@ -47,7 +48,7 @@ impl Job {
     pub(crate) fn depends(&self) -> bool {
         match self {
             Self::Add(addition, _) => addition.replaces.is_some(),
-            Self::Deed(..) => true,
+            Self::Deed(..) => !bugs::is_on(Bug::DeedOutOfTurn),
             Self::Destroy(..) | Self::Remove(..) | Self::Compact(_) | Self::Still(_) => false,
         }
     }

@@ -293,7 +293,8 @@ struct Group(Vec<Record>);
 impl Group {
     /// One more; answers whether it was the last.
     fn push(&mut self, record: Record) -> bool {
-        let continues = record.head.flags & FLAG_CONTINUES != 0;
+        let continues =
+            record.head.flags & FLAG_CONTINUES != 0 && !bugs::is_on(Bug::GroupHalfTaken);
         self.0.push(record);
         !continues
     }

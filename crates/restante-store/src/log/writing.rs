@@ -64,7 +64,8 @@ impl Writing<'_> {
         let last = marks.len().saturating_sub(1);
         for ((place, mark), stamp) in marks.iter_mut().enumerate().zip(stamps) {
             mark.said.stamp = stamp;
-            let continues = place < last || destroyed.is_some();
+            let continues =
+                (place < last || destroyed.is_some()) && !bugs::is_on(Bug::GroupNotBound);
             self.mark(mark, if continues { FLAG_CONTINUES } else { 0 })?;
         }
         destroyed.as_ref().map_or(Ok(()), |destroyed| self.destroy(destroyed))
