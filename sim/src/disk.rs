@@ -10,7 +10,7 @@ use restante_store::log::simulation::{Disk, DiskFile, Existence, Lock};
 
 use crate::chance::Chance;
 use crate::content::PAGE_OCTETS;
-use crate::faults::{Failure, Fault};
+use crate::faults::{Call, Failure, Fault};
 use crate::history::History;
 use crate::persist::Part;
 use crate::state::State;
@@ -165,7 +165,7 @@ impl Inner {
     /// A call begins that changes nothing.
     fn look(&mut self, call: &'static str, path: &str) -> io::Result<()> {
         self.note(call, &path, [self.calls, 0], &[]);
-        self.begin(false)
+        self.begin(Call::Other)
     }
 
     /// A call begins that changes something.
@@ -180,15 +180,20 @@ impl Inner {
                 moments.push(Moment { calls, call, state: self.state.clone() });
             }
         }
-        self.begin(call == "sync" || call == "sync a folder")
+        self.begin(match call {
+            "sync" => Call::Sync,
+            "sync a folder" => Call::SyncFolder,
+            "unlink" => Call::Unlink,
+            _ => Call::Other,
+        })
     }
 
-    fn begin(&mut self, is_sync: bool) -> io::Result<()> {
+    fn begin(&mut self, call: Call) -> io::Result<()> {
         if self.is_dead {
             return Err(io::Error::other("the process was killed"));
         }
         self.calls = self.calls.saturating_add(1);
-        let strikes = self.fault.as_mut().is_some_and(|fault| fault.strikes(is_sync));
+        let strikes = self.fault.as_mut().is_some_and(|fault| fault.strikes(call));
         if strikes && let Some(fault) = self.fault {
             self.struck = self.struck.saturating_add(1);
             return Err(fault.failure.error());

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use mail_wire::{Form, MaildropId};
+use mail_wire::{Form, MaildropId, MessageNumber};
 use restante_store::log::Settings;
 use restante_store::log::simulation::{Disk, Stepped};
-use restante_store::{Incoming, Provenance, Recipient, Store, StoreError};
+use restante_store::{Incoming, Provenance, Recipient, Store, StoreError, View};
 
+use crate::act::MAILDROPS;
 use crate::chance::Chance;
 use crate::death;
 use crate::disk::SimDisk;
@@ -15,7 +16,6 @@ use crate::judge::{self, Looked};
 use crate::look::{self, at_once};
 use crate::model::{Model, Sure, There};
 use crate::persist::Choice;
-use crate::plan::MAILDROPS;
 use crate::session::Session;
 use crate::state::State;
 
@@ -99,14 +99,18 @@ pub(crate) fn kept_for_deletions(
     shards: u16,
     fault: &StoreError,
 ) -> Result<(), Broken> {
-    let is_kept = (0..shards).all(|shard| {
-        let reserve = state.find(&format!("s{shard:02x}/reserve"));
-        reserve.and_then(|file| state.file(file)).is_ok_and(|file| file.pages() > 0)
-    });
-    if is_kept {
+    if is_kept(state, shards) {
         return Err(Broken::new(12, format!("a deletion was refused: {fault}")));
     }
     Ok(())
+}
+
+/// Whether room is kept for deletions in so many shards.
+pub(crate) fn is_kept(state: &State, shards: u16) -> bool {
+    (0..shards).all(|shard| {
+        let reserve = state.find(&format!("s{shard:02x}/reserve"));
+        reserve.and_then(|file| state.file(file)).is_ok_and(|file| file.pages() > 0)
+    })
 }
 
 /// The disk without its indexes.
@@ -132,8 +136,7 @@ pub(crate) fn point(
     if let Choice::Flip(_) = choice {
         return flipped(model, settings, (at, image), seed).map(|()| 1);
     }
-    let reserve = image.find("s00/reserve").and_then(|reserve| image.file(reserve));
-    if image.is_full() && !reserve.is_ok_and(|reserve| reserve.pages() > 0) {
+    if image.is_full() && !is_kept(&image, 1) {
         // What is kept for deletions was used up by them: no start is promised any more.
         return Ok(0);
     }
@@ -143,8 +146,8 @@ pub(crate) fn point(
     wrongs(&opened.disk)?;
     let mut points = 1;
     if image.is_full() {
-        // Nobody can log in to a store that does not open; more is not promised there.
-        opened.kill();
+        // Nobody can log in to a store that does not open.
+        deletes(settings, opened, &looked, &mut chance)?;
         return Ok(points);
     }
     if chance.percent(20) {
@@ -163,6 +166,40 @@ pub(crate) fn point(
         opened.kill();
     }
     Ok(points)
+}
+
+/// On a full disk all of one maildrop is deleted, for which room is kept (I12).
+fn deletes(
+    settings: &Settings,
+    mut opened: Opened,
+    looked: &Looked,
+    chance: &mut Chance,
+) -> Result<(), Broken> {
+    let filled: Vec<u64> =
+        looked.iter().filter(|(_, seen, _)| !seen.is_empty()).map(|(number, ..)| *number).collect();
+    let chosen = filled.get(chance.place(filled.len())).copied();
+    if let Some(maildrop) = chosen.filter(|_| is_kept(&opened.disk.state(), settings.shards)) {
+        let refused = |fault: String| Broken::new(12, format!("a deletion was refused: {fault}"));
+        let session = look::open(opened.stepped.store(), maildrop, View::default());
+        let mut session = session.map_err(|fault| refused(fault.to_string()))?;
+        let all: Vec<MessageNumber> = session.listing().iter().map(|entry| entry.number).collect();
+        let mut work = Box::pin(async move { session.commit(&all).await });
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        let outcome = loop {
+            match work.as_mut().poll(&mut context) {
+                std::task::Poll::Ready(outcome) => break outcome,
+                std::task::Poll::Pending => step_all(&mut opened.stepped),
+            }
+        };
+        outcome.map_err(|fault| refused(fault.to_string()))?;
+        let left =
+            look::all(opened.stepped.store(), maildrop).map_err(|f| refused(f.to_string()))?;
+        if !left.is_empty() {
+            return Err(Broken::new(2, format!("what was deleted from {maildrop} is listed")));
+        }
+    }
+    opened.kill();
+    Ok(())
 }
 
 /// Without its index the store says the same (I8).

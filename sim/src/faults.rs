@@ -21,6 +21,27 @@ impl Failure {
     }
 }
 
+/// What calls there are, as far as faults tell them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Call {
+    /// A sync of a file.
+    Sync,
+    /// A sync of a folder.
+    SyncFolder,
+    /// A name is taken away.
+    Unlink,
+    Other,
+}
+
+/// Of which calls some fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Among {
+    All,
+    Syncs,
+    /// Those that take names away, and make that durable.
+    Names,
+}
+
 /// Which calls fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
@@ -29,14 +50,19 @@ pub(crate) struct Fault {
     /// So many fail then.
     pub(crate) times: u64,
     pub(crate) failure: Failure,
-    /// Only syncs count, else everything.
-    pub(crate) only_syncs: bool,
+    /// Which count.
+    pub(crate) among: Among,
 }
 
 impl Fault {
     /// Whether the call that comes now fails.
-    pub(crate) fn strikes(&mut self, is_sync: bool) -> bool {
-        if self.only_syncs && !is_sync {
+    pub(crate) fn strikes(&mut self, call: Call) -> bool {
+        let counts = match self.among {
+            Among::All => true,
+            Among::Syncs => matches!(call, Call::Sync | Call::SyncFolder),
+            Among::Names => matches!(call, Call::Unlink | Call::SyncFolder),
+        };
+        if !counts {
             return false;
         }
         if self.after > 0 {

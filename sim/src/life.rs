@@ -1,17 +1,19 @@
 //! One life of a store: the acts of a plan, what ends a process and begins the next, and what
 //! must hold.
 
+use crate::act::{Act, MAILDROPS};
 use crate::chance::Chance;
 use crate::custody::{note, view};
 use crate::disk::{Moment, SimDisk};
 use crate::examine;
 use crate::failure::Broken;
+use crate::faults::Fault;
 use crate::history::History;
 use crate::judge;
 use crate::laid::Effect;
 use crate::lived::{Effort, Ended, Lived};
 use crate::persist::Choice;
-use crate::plan::{Act, MAILDROPS, Plan};
+use crate::plan::Plan;
 use crate::points::Points;
 use crate::process::Process;
 use crate::state::State;
@@ -134,7 +136,9 @@ impl<'p> Life<'p> {
                 }
             }
             Act::Restart { lose_index } => self.restart(*lose_index)?,
-            Act::Crash { lose_index } => self.crash(*lose_index, &mut chance)?,
+            Act::Crash { lose_index, fault } => {
+                self.crash(*lose_index, *fault, &mut chance)?;
+            }
             Act::Clock { forward, by } => set_clock(&process.disk, *forward, *by),
             Act::Fault(fault) => process.disk.set_fault(Some(*fault)),
             Act::Full(is_full) => fill(process, *is_full),
@@ -166,11 +170,16 @@ impl<'p> Life<'p> {
         let state = self.process.disk.state();
         // See `crash`: after a sync that failed only a machine that starts anew knows what is there.
         let state = if state.has_lied() { state.crashed(Choice::Synced) } else { state };
-        self.arise(state, lose_index)
+        self.arise(state, lose_index, None)
     }
 
     /// The process ends in the act before, and another opens what is there.
-    fn crash(&mut self, lose_index: bool, chance: &mut Chance) -> Result<(), Broken> {
+    fn crash(
+        &mut self,
+        lose_index: bool,
+        fault: Option<Fault>,
+        chance: &mut Chance,
+    ) -> Result<(), Broken> {
         let now = self.now("");
         self.points.recent.push(now);
         let place = chance.place(self.points.recent.len());
@@ -184,25 +193,45 @@ impl<'p> Life<'p> {
             _ => Choice::Random(chance.next()),
         };
         self.points.call = format!("crash at {} {:?}", moment.call, choice);
-        self.arise(moment.state.crashed(choice), lose_index)
+        self.arise(moment.state.crashed(choice), lose_index, fault)
     }
 
-    /// Another process opens what is there, looks at it, and so it is from now on.
-    fn arise(&mut self, state: State, lose_index: bool) -> Result<(), Broken> {
-        let calls = self.process.disk.calls();
+    /// Another process opens what is there, looks at it, and so it is from now on. Calls may fail
+    /// while it is opened; if it cannot be opened for that, it is tried once more without.
+    fn arise(
+        &mut self,
+        state: State,
+        lose_index: bool,
+        fault: Option<Fault>,
+    ) -> Result<(), Broken> {
         self.process.die();
         self.points.recent.clear();
         let mut state = state;
-        state.pages_max = u64::MAX;
-        self.process.is_full = false;
+        let is_full = self.process.is_full;
+        let stays_full = self.plan.is_hard() && is_full && examine::is_kept(&state, 1);
+        if !stays_full {
+            state.pages_max = u64::MAX;
+            self.process.is_full = false;
+        }
         if lose_index {
             state = examine::without_indexes(&state);
         }
-        let seed = Chance::of(self.plan.seed, &[4, calls]).next();
-        let disk = self.process.disk.successor(state, seed);
-        self.points.keep(&disk);
-        self.process.disk = disk;
-        self.process.open()?;
+        self.attach(state);
+        self.process.disk.set_fault(fault);
+        let opened = self.process.open();
+        self.process.disk.set_fault(None);
+        if let Err(broken) = opened {
+            if self.process.disk.struck() == 0 || broken.invariant != 0 {
+                return Err(broken);
+            }
+            self.examine(u64::MAX - 3)?;
+            self.process.disk.kill();
+            let state = self.process.disk.state();
+            // As in `restart`.
+            let state = if state.has_lied() { state.crashed(Choice::Synced) } else { state };
+            self.attach(state);
+            self.process.open()?;
+        }
         self.examine(u64::MAX - 2)?;
         let looked = examine::look(&self.process.store()?)?;
         let there = judge::whole(&self.process.model, self.process.disk.calls(), &looked)?;
@@ -211,6 +240,15 @@ impl<'p> Life<'p> {
         // while it was opened was judged above, by what was known then.
         self.points.recent.clear();
         Ok(())
+    }
+
+    /// This is the disk from now on.
+    fn attach(&mut self, state: State) {
+        let calls = self.process.disk.calls();
+        let seed = Chance::of(self.plan.seed, &[4, calls]).next();
+        let disk = self.process.disk.successor(state, seed);
+        self.points.keep(&disk);
+        self.process.disk = disk;
     }
 
     fn examine(&mut self, purpose: u64) -> Result<(), Broken> {

@@ -26,6 +26,7 @@
     )
 )]
 
+mod act;
 mod answers;
 mod bugs;
 mod calls;
@@ -35,6 +36,7 @@ mod custody;
 mod death;
 mod digest;
 mod disk;
+mod drawing;
 mod examine;
 mod exhaustive;
 mod failure;
@@ -42,6 +44,7 @@ mod fate;
 mod faults;
 mod flying;
 mod folder;
+mod hard;
 mod history;
 mod inode;
 mod judge;

@@ -2,8 +2,9 @@
 
 use restante_store::log::Settings;
 
+use crate::act::Act;
 use crate::message::Kind;
-use crate::plan::{Act, Plan};
+use crate::plan::Plan;
 
 /// One operation on a store with two maildrops, 0 and 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

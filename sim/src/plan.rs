@@ -1,12 +1,11 @@
-//! What happens in a life, drawn from its seed: acts, each with all that it needs, so that those
-//! that are left do the same when others are taken out.
+//! What happens in a life, drawn from its seed: acts, and the settings of its store.
 
 use restante_store::log::Settings;
 
+use crate::act::{Act, MAILDROPS};
 use crate::chance::Chance;
-use crate::faults::{Failure, Fault};
-use crate::laid::{DEVICES, Effect, How};
-use crate::message::Kind;
+use crate::drawing;
+use crate::hard;
 
 /// A life: a store's settings, and what is done.
 #[derive(Clone, Debug)]
@@ -17,60 +16,37 @@ pub(crate) struct Plan {
     pub(crate) acts: Vec<(u64, Act)>,
 }
 
-/// One thing that is done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Act {
-    /// A message for these maildrops is given to the store.
-    Deliver { to: Vec<u64>, kind: Kind, wire: bool },
-    /// A session begins.
-    Open { maildrop: u64 },
-    /// A session of a device begins, whose deletions do this.
-    OpenAs { maildrop: u64, device: u64, how: How },
-    /// This is asked for of the messages of a maildrop whose bits are set.
-    Custody { maildrop: u64, effect: Effect, which: u64 },
-    /// Something is noted in the journal of a maildrop.
-    Note { maildrop: u64 },
-    /// Of the open sessions, this one ends.
-    Close { session: usize },
-    /// A session reads a message, or some octets of one.
-    Read { session: usize, message: usize, octets: usize },
-    /// A session lists what has come since.
-    Refresh { session: usize },
-    /// A session deletes the messages whose bits are set, and ends or goes on.
-    Commit { session: usize, which: u64 },
-    /// A maildrop is removed, with all that is in it.
-    Remove { maildrop: u64 },
-    /// Room is to be given back.
-    Compact,
-    /// A writer takes so many jobs.
-    Step { shard: usize, jobs: usize },
-    /// All that waits is done.
-    Settle,
-    /// A writer brings the index up to date.
-    Checkpoint { shard: usize },
-    /// The store ends in good order and is opened again, perhaps without its index.
-    Restart { lose_index: bool },
-    /// The process, or the power, ends somewhere in the act before, and the store is opened
-    /// again.
-    Crash { lose_index: bool },
-    /// The clock is set, by so many milliseconds.
-    Clock { forward: bool, by: u64 },
-    /// Calls fail.
-    Fault(Fault),
-    /// The disk is full from now on, or no more.
-    Full(bool),
-}
-
-/// How many maildrops there are.
-pub(crate) const MAILDROPS: u64 = 3;
-
 /// The lives of seeds with this bit are those in which something is laid over messages, too: so
 /// those without it stay what they were.
 pub(crate) const CUSTODY: u64 = 1 << 32;
 
+/// The lives of seeds with this bit are hard ones.
+pub(crate) const HARD: u64 = 1 << 33;
+
+/// The seed of the life that is searched next: of each number the life of the usual kind, the one
+/// in which something is laid over messages, and both once more as hard ones.
+pub(crate) const fn next(seed: u64) -> u64 {
+    let kind = seed & (CUSTODY | HARD);
+    match kind {
+        0 => seed | CUSTODY,
+        CUSTODY => seed ^ CUSTODY | HARD,
+        HARD => seed | CUSTODY,
+        _ => (seed ^ kind).wrapping_add(1),
+    }
+}
+
 impl Plan {
+    /// Whether it is a hard one.
+    pub(crate) const fn is_hard(&self) -> bool {
+        self.seed & HARD != 0
+    }
+
     /// The life of this seed.
     pub(crate) fn drawn(seed: u64) -> Self {
+        if seed & HARD != 0 {
+            let (settings, acts) = hard::drawn(seed, seed & CUSTODY != 0);
+            return Self { seed, settings, acts: (0..).zip(acts).collect() };
+        }
         let mut chance = Chance::of(seed, &[1]);
         let mut settings = settings(&mut chance);
         let mut temper = Temper::drawn(&mut chance);
@@ -124,13 +100,13 @@ impl Temper {
 
     fn act(&self, chance: &mut Chance) -> Act {
         if self.custody > 0 && chance.percent(self.custody) {
-            return custody(chance);
+            return drawing::custody(chance);
         }
         let maildrop = chance.below(MAILDROPS);
         let session = chance.place(8);
         let acts_and_crashes = self.crashes.saturating_add(100);
         match chance.below(self.compacts.saturating_add(acts_and_crashes)) {
-            0..25 => self.deliver(chance),
+            0..25 => drawing::deliver(self.big, chance),
             25..30 => Act::Open { maildrop },
             30..33 => Act::Close { session },
             33..39 => {
@@ -144,66 +120,14 @@ impl Temper {
             76..82 => Act::Settle,
             82..85 => Act::Checkpoint { shard: chance.place(2) },
             85..88 => Act::Restart { lose_index: chance.percent(25) },
-            88..92 => clock(chance),
-            92..97 if self.faults => Act::Fault(fault(chance)),
+            88..92 => drawing::clock(chance),
+            92..97 if self.faults => Act::Fault(drawing::fault(chance)),
             97..100 if self.full => Act::Full(chance.percent(50)),
             92..100 => Act::Commit { session, which: u64::MAX },
-            rest if rest < acts_and_crashes => Act::Crash { lose_index: chance.percent(20) },
+            rest if rest < acts_and_crashes => {
+                Act::Crash { lose_index: chance.percent(20), fault: None }
+            }
             _ => Act::Compact,
         }
-    }
-
-    fn deliver(&self, chance: &mut Chance) -> Act {
-        let recipients = if chance.percent(60) { 1 } else { chance.from(1, 4) };
-        let to = (0..recipients).map(|_| chance.below(MAILDROPS)).collect();
-        let kind = if chance.percent(self.big) {
-            Kind::Plain(chance.from(1000, 4000))
-        } else {
-            match chance.below(8) {
-                0 => Kind::Empty,
-                1 | 2 => Kind::Dots(chance.place(500)),
-                _ => Kind::Plain(chance.place(700)),
-            }
-        };
-        Act::Deliver { to, kind, wire: chance.percent(30) }
-    }
-}
-
-fn custody(chance: &mut Chance) -> Act {
-    let maildrop = chance.below(MAILDROPS);
-    let which = chance.next() & chance.next();
-    let device = DEVICES.get(chance.place(DEVICES.len())).copied().unwrap_or_default();
-    let effect = match chance.below(100) {
-        0..35 => {
-            let how = match chance.below(10) {
-                0..2 => How::Hold,
-                2..7 => How::Hide,
-                _ => How::HideThenHold,
-            };
-            return Act::OpenAs { maildrop, device, how };
-        }
-        35..65 => return Act::Commit { session: chance.place(8), which },
-        65..70 => return Act::Note { maildrop },
-        70..80 => Effect::Restore,
-        80..88 => Effect::SetAside,
-        88..94 => Effect::Expire,
-        _ => Effect::Release,
-    };
-    Act::Custody { maildrop, effect, which }
-}
-
-/// Also back, and by years.
-fn clock(chance: &mut Chance) -> Act {
-    let by = 1_u64 << chance.below(38);
-    Act::Clock { forward: chance.percent(60), by }
-}
-
-fn fault(chance: &mut Chance) -> Fault {
-    let far = 1 << chance.below(7);
-    Fault {
-        after: chance.below(far),
-        times: if chance.percent(70) { 1 } else { chance.below(12).saturating_add(1) },
-        failure: if chance.percent(60) { Failure::Io } else { Failure::Full },
-        only_syncs: chance.percent(35),
     }
 }

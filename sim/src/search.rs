@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use crate::failure::Broken;
 use crate::life;
 use crate::lived::{Effort, Ended, Lived};
-use crate::plan::{CUSTODY, Plan};
+use crate::plan::{self, Plan};
 
 /// How long is searched.
 #[derive(Clone, Copy, Debug)]
@@ -50,8 +50,7 @@ pub(crate) fn search(bounds: Bounds) -> Searched {
         if searched.found.is_some() {
             break;
         }
-        // Of each the life in which nothing is laid over messages, and the one in which it is.
-        seed = if seed & CUSTODY == 0 { seed | CUSTODY } else { (seed ^ CUSTODY).wrapping_add(1) };
+        seed = plan::next(seed);
     }
     searched.took = start.elapsed().unwrap_or_default();
     searched

@@ -209,6 +209,8 @@ impl State {
                 cut.files.insert(file, inode);
             }
         }
+        // What comes back had its room, whatever was full.
+        cut.pages_max = cut.pages_max.max(cut.pages_used());
         cut
     }
 

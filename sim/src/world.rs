@@ -12,7 +12,7 @@ use restante_store::{Store, StoreError};
 
 use crate::disk::SimDisk;
 use crate::examine::step_all;
-use crate::faults::{Failure, Fault};
+use crate::faults::{Among, Failure, Fault};
 use crate::noted::{Noted, Records};
 use crate::recorder::Recorder;
 use crate::state::State;
@@ -134,7 +134,7 @@ impl World {
             after: failing.after.saturating_sub(calls),
             times: if failing.is_lasting { u64::MAX } else { 1 },
             failure: failing.failure,
-            only_syncs: false,
+            among: Among::All,
         })
     }
 
