@@ -150,7 +150,7 @@ pub(crate) fn point(
         deletes(settings, opened, &looked, &mut chance)?;
         return Ok(points);
     }
-    if chance.percent(20) {
+    if chance.percent(33) {
         rebuilt(&image, settings, seed, &looked)?;
         points = 2;
     }
@@ -370,7 +370,9 @@ fn flipped(
         for maildrop in 0..MAILDROPS {
             let Ok(mut listed) = look::all(stepped.store(), maildrop) else { return Ok(()) };
             let before = listed.len();
-            listed.retain(|message| message.text.is_ok());
+            listed.retain(|message| {
+                message.text.is_ok() && !matches!(message.plain, Some((_, Err(_))))
+            });
             unread = unread.saturating_add(before.saturating_sub(listed.len()));
             looked.push((maildrop, listed));
         }

@@ -9,6 +9,7 @@ use crate::act::{Act, MAILDROPS};
 use crate::chance::Chance;
 use crate::drawing;
 use crate::faults::{Among, Failure, Fault};
+use crate::message::Kind;
 
 /// What may happen.
 #[derive(Clone, Copy, Debug)]
@@ -124,11 +125,21 @@ fn act(weights: &[(Happening, u64)], big: u64, chance: &mut Chance) -> Act {
     happens(chosen, big, chance)
 }
 
+/// The same, sometimes with raw UTF-8 in its header.
+fn with_raw_utf8(act: Act, chance: &mut Chance) -> Act {
+    match act {
+        Act::Deliver { to, kind: Kind::Plain(length), wire } if chance.percent(25) => {
+            Act::Deliver { to, kind: Kind::Utf8(length), wire }
+        }
+        act => act,
+    }
+}
+
 fn happens(happening: Happening, big: u64, chance: &mut Chance) -> Act {
     let maildrop = chance.below(MAILDROPS);
     let session = chance.place(8);
     match happening {
-        Happening::Deliver => drawing::deliver(big, chance),
+        Happening::Deliver => with_raw_utf8(drawing::deliver(big, chance), chance),
         Happening::Open => Act::Open { maildrop },
         Happening::Close => Act::Close { session },
         Happening::Read => {

@@ -105,6 +105,14 @@ pub(crate) fn one(
             return Err(Broken::new(5, what));
         };
         judge_copy(model, at, maildrop, copy, (&message.uidl, message.id))?;
+        if let Some((octets, plain)) = &message.plain {
+            let wanted = crate::message::plain(text);
+            let is_right = *octets == wanted.len() as u64 && plain.as_ref() == Ok(&wanted);
+            if !is_right {
+                let what = format!("copy {copy} without raw UTF-8 has {octets} octets: {plain:?}");
+                return Err(Broken::new(1, what));
+            }
+        }
         if !model.may_be(known, at).iter().any(|laid| laid.is_listed(credential)) {
             let what = format!("copy {copy} is listed for {credential}, and was withheld");
             return Err(Broken::new(13, what));

@@ -9,9 +9,11 @@ use crate::examine;
 use crate::failure::Broken;
 use crate::faults::Fault;
 use crate::history::History;
+use crate::journal::Journal;
 use crate::judge;
 use crate::laid::Effect;
 use crate::lived::{Effort, Ended, Lived};
+use crate::model::There;
 use crate::persist::Choice;
 use crate::plan::Plan;
 use crate::points::Points;
@@ -79,6 +81,7 @@ pub(crate) fn live_through(
 struct Life<'p> {
     plan: &'p Plan,
     process: Process,
+    journal: Journal,
     points: Points<'p>,
     /// The number of the act that is done.
     number: u64,
@@ -97,7 +100,8 @@ impl<'p> Life<'p> {
         let points = Points::new(plan, effort, through);
         points.keep(&disk);
         let process = Process::begin(disk, &plan.settings)?;
-        let mut life = Self { plan, process, points, number: 0 };
+        let journal = Journal::of(plan);
+        let mut life = Self { plan, process, journal, points, number: 0 };
         life.examine(u64::MAX)?;
         Ok(life)
     }
@@ -153,7 +157,8 @@ impl<'p> Life<'p> {
         self.act(LAST, &Act::Full(false))?;
         self.act(LAST | 1, &Act::Settle)?;
         self.process.read_all()?;
-        self.act(LAST | 2, &Act::Restart { lose_index: false })?;
+        // What was given back must not be needed by whoever has no index.
+        self.act(LAST | 2, &Act::Restart { lose_index: self.plan.is_hard() })?;
         self.act(LAST | 3, &Act::Compact)?;
         self.act(LAST | 4, &Act::Settle)?;
         self.act(LAST | 5, &Act::Restart { lose_index: true })
@@ -216,6 +221,7 @@ impl<'p> Life<'p> {
         if lose_index {
             state = examine::without_indexes(&state);
         }
+        let before = state.clone();
         self.attach(state);
         self.process.disk.set_fault(fault);
         let opened = self.process.open();
@@ -235,11 +241,24 @@ impl<'p> Life<'p> {
         self.examine(u64::MAX - 2)?;
         let looked = examine::look(&self.process.store()?)?;
         let there = judge::whole(&self.process.model, self.process.disk.calls(), &looked)?;
+        self.tell(&there)?;
         self.process.model.settle(&there);
+        if self.plan.is_hard() && !lose_index && fault.is_none() {
+            let seed = self.process.disk.calls();
+            examine::rebuilt(&before, &self.plan.settings, seed, &looked)?;
+            self.points.lived.points = self.points.lived.points.saturating_add(1);
+        }
         // What was seen now may not have been durable before the start had made it so: a crash
         // while it was opened was judged above, by what was known then.
         self.points.recent.clear();
         Ok(())
+    }
+
+    /// What the journal tells is what is known now.
+    fn tell(&mut self, there: &[There]) -> Result<(), Broken> {
+        let Process { model, disk, .. } = &self.process;
+        self.journal.note(model, disk.calls());
+        self.journal.judge(model, &self.process.store()?, there)
     }
 
     /// This is the disk from now on.

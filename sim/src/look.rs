@@ -9,7 +9,7 @@ use restante_store::custody::WithheldMessage;
 use restante_store::{Body, Maildrop, Progress, Store, StoreError, View};
 
 use crate::laid::Laid;
-use crate::message::unstuffed;
+use crate::message::{plain, unstuffed};
 
 /// One message as it is seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub(crate) struct Seen {
     pub(crate) octets: u64,
     /// As text; or why it could not be read.
     pub(crate) text: Result<Vec<u8>, String>,
+    /// The same, listed and read, for who may not see raw UTF-8, if that was looked at.
+    pub(crate) plain: Option<(u64, Result<Vec<u8>, String>)>,
 }
 
 /// One message that is not listed for all.
@@ -50,8 +52,8 @@ pub(crate) fn open(
 }
 
 /// All that a maildrop holds.
-pub(crate) fn all(store: &dyn Store, maildrop: u64) -> Result<Vec<Seen>, StoreError> {
-    let maildrop = open(store, maildrop, View::default())?;
+pub(crate) fn all(store: &dyn Store, number: u64) -> Result<Vec<Seen>, StoreError> {
+    let maildrop = open(store, number, View::default())?;
     let mut seen = Vec::with_capacity(maildrop.listing().len());
     for entry in maildrop.listing().iter() {
         seen.push(Seen {
@@ -59,7 +61,16 @@ pub(crate) fn all(store: &dyn Store, maildrop: u64) -> Result<Vec<Seen>, StoreEr
             uidl: entry.uidl.to_string(),
             octets: entry.octets.get(),
             text: read(&*maildrop, entry.number).map_err(|fault| fault.to_string()),
+            plain: None,
         });
+    }
+    let has_stand_in = |one: &Seen| one.text.as_ref().is_ok_and(|text| plain(text) != *text);
+    if seen.iter().any(has_stand_in) {
+        let maildrop = open(store, number, View { utf8: false, ..View::default() })?;
+        for (seen, entry) in seen.iter_mut().zip(maildrop.listing().iter()) {
+            let text = read(&*maildrop, entry.number).map_err(|fault| fault.to_string());
+            seen.plain = Some((entry.octets.get(), text));
+        }
     }
     Ok(seen)
 }

@@ -47,6 +47,7 @@ mod folder;
 mod hard;
 mod history;
 mod inode;
+mod journal;
 mod judge;
 mod laid;
 mod life;

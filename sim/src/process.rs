@@ -5,7 +5,7 @@ use std::future::Future;
 use mail_wire::{Form, MaildropId, MessageId, MessageNumber};
 use restante_store::log::simulation::Stepped;
 use restante_store::log::{LogStore, Settings};
-use restante_store::{Incoming, Provenance, Recipient, Store, View};
+use restante_store::{Incoming, Provenance, Recipient, Store, Surrogate, View};
 
 use crate::custody::ask;
 use crate::death;
@@ -76,7 +76,8 @@ impl Process {
         let shard = |maildrop: u64| {
             stepped.map_or(0, |stepped| stepped.shard_of(MaildropId::new(maildrop)))
         };
-        let body = message::body(self.model.copies.len(), kind);
+        let number_of_body = self.model.copies.len();
+        let body = message::body(number_of_body, kind);
         let mut asked = Vec::new();
         let mut copies = vec![0; to.len()];
         for number in 0..stepped.map_or(0, Stepped::shards) {
@@ -99,13 +100,21 @@ impl Process {
             .zip(&copies)
             .map(|(to, copy)| Recipient::new(MaildropId::new(*to), message::prefix(*copy)))
             .collect();
+        let is_utf8 = matches!(kind, Kind::Utf8(_));
+        let surrogate = is_utf8.then(|| Surrogate {
+            header: message::plain_header(number_of_body),
+            prefixes: copies.iter().map(|copy| message::plain_prefix(*copy)).collect(),
+        });
         let form = if wire { Form::Wire } else { Form::Text };
         let incoming =
-            Incoming { recipients, form, utf8: false, provenance: Provenance::default() };
+            Incoming { recipients, form, utf8: is_utf8, provenance: Provenance::default() };
         let octets = if wire { message::stuffed(&body) } else { body };
         self.fly(asked, None, async move {
             let outcome = async {
                 let mut delivery = store.deliver(incoming).await?;
+                if let Some(surrogate) = surrogate {
+                    delivery.surrogate(surrogate)?;
+                }
                 for piece in octets.chunks(700) {
                     delivery.write(piece)?;
                 }

@@ -193,6 +193,7 @@ fn list(maildrop: &dyn Maildrop, from: usize) -> Vec<Seen> {
             uidl: entry.uidl.to_string(),
             octets: entry.octets.get(),
             text: look::read(maildrop, entry.number).map_err(|fault| fault.to_string()),
+            plain: None,
         })
         .collect()
 }

@@ -148,6 +148,12 @@ bugs! {
     AcceptedNotTold = "accepted-not-told",
     /// Compaction does not tell of a DESTROY that it drops.
     EndNotTold = "end-not-told",
+    /// Compaction drops what stands in for a header with raw UTF-8.
+    StandInNotCarried = "stand-in-not-carried",
+    /// What stands in for the prefix of a recipient is another's when compaction leaves some out.
+    StandInMisplaced = "stand-in-misplaced",
+    /// The index does not keep how long a message is with what stands in for its header.
+    StandInSizeLost = "stand-in-size-lost",
 }
 
 #[cfg(feature = "simulation")]

@@ -248,6 +248,8 @@ impl Sides<'_> {
                 }
                 let octets = octets_with.get(&message);
                 if let Some(octets) = octets.filter(|_| entry.flags & HAS_SURROGATE != 0) {
+                    let octets =
+                        if bugs::is_on(Bug::StandInSizeLost) { entry.octets } else { *octets };
                     self.surrogates.insert(message, octets)?;
                 }
             }

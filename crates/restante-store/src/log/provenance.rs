@@ -2,8 +2,10 @@
 
 use memchr::memmem;
 
+use crate::log::bugs::{self, Bug};
 use crate::log::extensions::{
-    ADDRESS, ALL, DIGEST, Extension, Extensions, MESSAGE_ID, PROVENANCE, push,
+    ADDRESS, ALL, DIGEST, Extension, Extensions, MESSAGE_ID, PROVENANCE, SURROGATE_HEADER,
+    SURROGATE_PREFIX, push,
 };
 use crate::log::fields::Fields;
 use crate::log::meta::RecipientRow;
@@ -99,6 +101,13 @@ pub(crate) fn carried(
     };
     let mut octets = Vec::with_capacity(extensions.octets().len());
     for Extension { tag, recipient, octets: value } in extensions.iter() {
+        if tag == SURROGATE_HEADER && bugs::is_on(Bug::StandInNotCarried) {
+            continue;
+        }
+        if tag == SURROGATE_PREFIX && bugs::is_on(Bug::StandInMisplaced) {
+            push(&mut octets, tag, recipient, value);
+            continue;
+        }
         if tag == PROVENANCE
             && let Some((peer, sender)) = decode_from_where(value, prefix(Some(&0)))
         {
