@@ -10,6 +10,7 @@ use crate::chance::Chance;
 use crate::drawing;
 use crate::faults::{Among, Failure, Fault};
 use crate::message::Kind;
+use crate::motifs;
 
 /// What may happen.
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +68,17 @@ pub(crate) fn drawn(seed: u64, has_custody: bool) -> (Settings, Vec<Act>) {
     let weights = weights(has_custody, &mut chance);
     let big = if chance.percent(70) { 0 } else { chance.below(30) };
     let count = 50_u64.saturating_add(chance.below(110));
-    let acts = (0..count).map(|_| act(&weights, big, &mut chance)).collect();
+    let motifs = if chance.percent(60) { chance.below(40) } else { 0 };
+    let favourite = chance.below(MAILDROPS);
+    let mut acts = Vec::new();
+    while (acts.len() as u64) < count {
+        if chance.percent(motifs) {
+            let of = if chance.percent(60) { favourite } else { chance.below(MAILDROPS) };
+            acts.extend(motifs::drawn(of, has_custody, &mut chance));
+        } else {
+            acts.push(act(&weights, big, &mut chance));
+        }
+    }
     (settings, acts)
 }
 

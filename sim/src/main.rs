@@ -55,6 +55,7 @@ mod lived;
 mod look;
 mod message;
 mod model;
+mod motifs;
 mod noted;
 mod operations;
 mod options;

@@ -28,9 +28,8 @@ pub(crate) const HARD: u64 = 1 << 33;
 pub(crate) const fn next(seed: u64) -> u64 {
     let kind = seed & (CUSTODY | HARD);
     match kind {
-        0 => seed | CUSTODY,
+        0 | HARD => seed | CUSTODY,
         CUSTODY => seed ^ CUSTODY | HARD,
-        HARD => seed | CUSTODY,
         _ => (seed ^ kind).wrapping_add(1),
     }
 }

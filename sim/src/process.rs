@@ -16,6 +16,7 @@ use crate::flying::{Answer, Flying};
 use crate::laid::Effect;
 use crate::message::{self, Kind};
 use crate::model::Model;
+use crate::motifs;
 use crate::session::{Fallen, Session};
 
 /// A process, and what is known of all that were before it.
@@ -67,6 +68,9 @@ impl Process {
     }
 
     fn session(&self, wanted: usize) -> Option<usize> {
+        if wanted == motifs::LAST {
+            return self.sessions.len().checked_sub(1);
+        }
         wanted.checked_rem(self.sessions.len())
     }
 
