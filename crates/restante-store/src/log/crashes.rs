@@ -11,7 +11,7 @@ use crate::error::StoreError;
 use crate::log::batch::Batch;
 use crate::log::header::HEADER_OCTETS;
 use crate::log::meta::Destroyed;
-use crate::log::record::{HEAD_OCTETS, Kind};
+use crate::log::record::{FLAG_CONTINUES, HEAD_OCTETS, Kind};
 use crate::log::scan::Scan;
 use crate::log::store::LogStore;
 use crate::log::trial::{
@@ -374,6 +374,83 @@ async fn a_long_message_stays_readable_while_a_snapshot_lists_it() {
     fs::write(folder.path().join("s00/big/0123456789abcdef.msg"), "x").unwrap();
     drop(open(folder.path(), &settings).unwrap());
     assert_eq!(files(), 0);
+}
+
+/// A store that was killed and went on: its first segment has no SEAL, and another follows it.
+/// What it holds then.
+async fn went_on(root: &Path) -> Vec<(String, String)> {
+    let store = open(root, &small()).unwrap();
+    deliver(&store, &[OURS], &text(7, 40)).await.unwrap().pop().unwrap().unwrap();
+    let all = contents(&store, OURS).await.unwrap();
+    drop(store);
+    closed(root);
+    assert_eq!(segments(root).len(), 2);
+    without_index(root);
+    all
+}
+
+// FORMAT.md, Recovery 4: only the last segment has a torn tail. One that another follows stays as it
+// is: a body in it that is not right is told to who reads it (P-057), and its message is listed.
+#[tokio::test]
+async fn a_flipped_body_at_the_end_of_a_segment_is_no_torn_tail() {
+    let (folder, _) = killed(2).await;
+    let all = went_on(folder.path()).await;
+    let path = &segments(folder.path())[0];
+    let octets = fs::read(path).unwrap();
+    let last = octets.windows(6).rposition(|some| some == b"dotted").unwrap();
+    flip(path, last as u64, 1);
+    let flipped = fs::read(path).unwrap();
+    for _ in 0..2 {
+        let store = open(folder.path(), &small()).unwrap();
+        let maildrop = store.open(OURS, View::default()).await.unwrap();
+        assert_eq!((store.damage(), maildrop.listing().len()), ([].as_slice(), 3));
+        for (number, (_, text)) in (1..).zip(&all) {
+            match read(&*maildrop, MessageNumber::new(number).unwrap()).await {
+                Ok(read) => assert_eq!((number != 2, &read), (true, text)),
+                Err(fault) => assert!(matches!(fault, StoreError::Damaged { .. }) && number == 2),
+            }
+        }
+        assert_eq!(fs::read(path).unwrap(), flipped);
+        drop((maildrop, store));
+        closed(folder.path());
+        without_index(folder.path());
+    }
+}
+
+// FORMAT.md, Recovery 4: the stretch up to the next right record is damage, whatever its batch, and
+// reading goes on there; 5: a group of which a part is damaged was written, all of it
+#[tokio::test]
+async fn what_was_written_together_with_what_is_damaged_still_counts() {
+    // Before what destroys the first message, and behind it, as the end of its group.
+    for is_first in [true, false] {
+        let (folder, _) = killed(2).await;
+        let (end, seed) = (tail(folder.path()), seed(folder.path()));
+        let store = open(image(folder.path()).path(), &small()).unwrap();
+        let maildrop = store.open(OURS, View::default()).await.unwrap();
+        let id = maildrop.listing().get(MessageNumber::new(1).unwrap()).unwrap().id.get();
+        let gone = Destroyed::new(OURS.get(), vec![(id, 1)]).encode().unwrap();
+        let mut batch = Batch::new(1, end, seed, 0);
+        let flipped = if is_first {
+            batch.push_plain(Kind::Event, b"an event").unwrap();
+            batch.push_plain(Kind::Destroy, &gone).unwrap();
+            end
+        } else {
+            batch.push_flagged(Kind::Destroy, FLAG_CONTINUES, &gone).unwrap();
+            let end = batch.end();
+            batch.push_plain(Kind::Event, b"an event").unwrap();
+            end
+        };
+        let path = &segments(folder.path())[0];
+        let mut octets = fs::read(path).unwrap();
+        let place = usize::try_from(end).unwrap();
+        octets[place..place + batch.octets().len()].copy_from_slice(batch.octets());
+        fs::write(path, octets).unwrap();
+        let all = went_on(folder.path()).await;
+        assert_eq!(all.len(), 2, "the first is gone");
+        flip(path, flipped + HEAD_OCTETS as u64, 0);
+        let (store, found) = reopened(folder.path()).await;
+        assert_eq!((store.damage().len(), found), (1, all), "{is_first}");
+    }
 }
 
 fn flip(path: &Path, at: u64, bit: u32) {

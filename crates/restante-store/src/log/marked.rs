@@ -28,6 +28,8 @@ use crate::view::View;
 
 const OURS: MaildropId = MaildropId::new(1);
 const NOBODY: MaildropId = MaildropId::new(9);
+/// Who is told of nothing by then is never told.
+const HANGS_AFTER: Duration = Duration::from_secs(20);
 const DAY: Duration = Duration::from_hours(24);
 
 #[derive(Clone, Debug)]
@@ -336,6 +338,46 @@ async fn a_message_is_offered_as_new_or_as_it_was() {
         store.restore(OURS, vec![held], Offer::AsNew).await.unwrap();
     };
     torn_everywhere(prepare, last).await;
+}
+
+// FORMAT.md, Groups; custody.rs, restore: of what is laid over a message nothing stays half
+#[tokio::test]
+async fn what_is_restored_is_as_it_was_or_not_there() {
+    let prepare = async |store: &LogStore| {
+        delete(store, How::ForOne.view(1), &[1, 2]).await;
+        delete(store, How::Hold.view(0), &[1, 2]).await;
+    };
+    let last = async |store: &LogStore| {
+        let held = store.withheld(OURS).await.unwrap().into_iter().map(|one| one.id).collect();
+        store.restore(OURS, held, Offer::AsItWas).await.unwrap();
+    };
+    torn_everywhere(prepare, last).await;
+}
+
+// store.rs, arrival: told when something may have arrived; what was withheld and is listed again has
+#[tokio::test]
+async fn who_waits_is_told_of_what_is_restored() {
+    let folder = quick();
+    let store = open(folder.path(), &small()).unwrap();
+    let id = deliver(&store, &[OURS], &text(1, 10)).await.unwrap().pop().unwrap().unwrap().id;
+    for offer in [Offer::AsItWas, Offer::AsNew] {
+        let id = all(&store).await.last().map_or(id, |one| one.0);
+        store.set_aside(OURS, id, Aside::Asked).await.unwrap();
+        let mut session = store.open(OURS, View::default()).await.unwrap();
+        assert_eq!(session.listing().len(), 0);
+        {
+            let mut arrival = session.arrival();
+            tokio::select! {
+                biased;
+                () = &mut arrival => panic!("nothing has arrived"),
+                () = std::future::ready(()) => {}
+            }
+            store.restore(OURS, vec![id], offer).await.unwrap();
+            let told = tokio::time::timeout(HANGS_AFTER, arrival).await;
+            assert!(told.is_ok(), "{offer:?}: never told");
+        }
+        assert_eq!(session.refresh().await.unwrap(), 1);
+    }
 }
 
 /// A store under a clock that a test sets: so many days after it began.

@@ -159,7 +159,7 @@ impl Queue {
     }
 
     /// How many jobs wait.
-    #[cfg(feature = "simulation")]
+    #[cfg(any(test, feature = "simulation"))]
     pub(crate) fn waiting(&self) -> usize {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).jobs.len()
     }

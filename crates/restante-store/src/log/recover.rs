@@ -234,6 +234,7 @@ impl<'a> Recovery<'a> {
                 None if scan.is_blank(at)? => return Ok(group.start(at)),
                 None => {
                     self.report(number, &*file, (at, limit), "no record where one should be")?;
+                    self.apply_all(&*file, &mut group)?;
                     at = limit;
                 }
             }

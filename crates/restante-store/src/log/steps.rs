@@ -9,6 +9,7 @@ use mail_wire::{After, Delete, MaildropId, MessageNumber, Retention};
 use tempfile::TempDir;
 
 use crate::custody::{Aside, Offer};
+use crate::error::StoreError;
 use crate::log::counted::{Counted, Counts};
 use crate::log::disk::Disk;
 use crate::log::queue::Job;
@@ -280,6 +281,41 @@ async fn what_a_maildrop_holds_stays_known() {
     assert_eq!(store.usage(OURS).await.unwrap().messages, 2);
     still.during(custody.restore(OURS, vec![id], Offer::AsItWas)).await.unwrap();
     assert_eq!(store.usage(OURS).await.unwrap(), usage);
+}
+
+// custody.rs, restore: an error if one of them was destroyed, also a moment ago
+#[tokio::test]
+async fn what_is_destroyed_meanwhile_is_not_said_to_be_restored() {
+    let folder = quick();
+    let mut still = Still::open_with(&folder, &small());
+    deliver_many(&mut still, 2).await;
+    let store = still.store.clone();
+    let session = store.open(OURS, View::default()).await.unwrap();
+    let ids: Vec<_> = session.listing().iter().map(|entry| entry.id).collect();
+    let view = View { delete: Delete::Hold(Duration::from_hours(24)), ..View::default() };
+    let mut session = store.open(OURS, view).await.unwrap();
+    let both = [1, 2].map(|number| MessageNumber::new(number).unwrap());
+    still.during(session.commit(&both)).await.unwrap();
+    let queue = &Arc::clone(still.writer.shard()).queue;
+    let custody = store.custody().unwrap();
+    // It has looked and waits for its turn, behind what destroys the first.
+    let mut released = custody.release(OURS, vec![ids[0]]);
+    let mut restored = custody.restore(OURS, ids.clone(), Offer::AsItWas);
+    for (waiting, which) in [(1, 0), (2, 1)] {
+        while queue.waiting() < waiting {
+            tokio::select! {
+                biased;
+                _ = &mut released, if which == 0 => panic!("nobody does anything"),
+                _ = &mut restored, if which == 1 => panic!("nobody does anything"),
+                () = tokio::task::yield_now() => {}
+            }
+        }
+    }
+    let restored = still.during(restored).await;
+    assert!(matches!(restored, Err(StoreError::Absent { .. })), "{restored:?}");
+    assert_eq!(still.during(released).await.unwrap(), 1);
+    let session = store.open(OURS, View::default()).await.unwrap();
+    assert_eq!(session.listing().iter().map(|entry| entry.id).collect::<Vec<_>>(), [ids[1]]);
 }
 
 // A segment that a session kept goes when that ends: whoever began to look meanwhile has no use

@@ -1,12 +1,17 @@
 //! The story of a message, told by the journal: through compaction, restarts, kills and indexes
 //! that are lost.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, UNIX_EPOCH};
 
 use mail_wire::{Delete, Form, MaildropId, MessageId, MessageNumber, Views};
 use tempfile::TempDir;
 
 use crate::custody::{Aside, Cause, Custody, Happened, JournalEntry, Note, Noted, Offer};
+use crate::log::counted::Counted;
+use crate::log::disk::Disk;
+use crate::log::real::RealDisk;
 use crate::log::settings::Settings;
 use crate::log::store::LogStore;
 use crate::log::trial::{
@@ -215,6 +220,49 @@ async fn what_is_noted_is_told_and_survives_a_good_end() {
     let store = open(folder.path(), &settings()).unwrap();
     assert_eq!(store.told(OURS, None).await.unwrap(), told);
     assert_eq!(store.notes_lost(), 0);
+}
+
+// FORMAT.md, EVENT: entries are the same event if they have the same number, and no start has the
+// numbers of another
+#[tokio::test]
+async fn what_was_noted_after_another_start_is_another_event() {
+    let folder = quick();
+    for starts in 1..4 {
+        let store = open(folder.path(), &settings()).unwrap();
+        store.write_down(OURS, &note(MessageId::new(1), Noted::Leased));
+        store.write_down(OURS, &note(MessageId::new(1), Noted::Leased));
+        assert_eq!(store.told(OURS, None).await.unwrap().len(), 2 * starts);
+        drop(store);
+        closed(folder.path());
+        if starts == 2 {
+            without_index(folder.path());
+        }
+    }
+}
+
+// custody.rs, journal: what happened since then, and at that moment; whichever segment tells it
+#[tokio::test]
+async fn what_happened_since_is_told_to_the_millisecond() {
+    let folder = quick();
+    let began = 1_790_000_000_000;
+    let now = Arc::new(AtomicU64::new(began));
+    let real = RealDisk::open(crate::disk::Disk::default(), folder.path()).unwrap();
+    let disk: Arc<dyn Disk> =
+        Arc::new(Counted { disk: real, counts: Arc::default(), now: Arc::clone(&now) });
+    let store = LogStore::open_on(&disk, "a", &settings()).unwrap();
+    // Each message fills a segment; in each moment there are three.
+    for number in 0..12_u64 {
+        now.store(began + 1000 * (number / 3), Ordering::SeqCst);
+        deliver(&store, &[OURS], &text(7, 17_000)).await.unwrap();
+    }
+    assert!(segments(folder.path()).len() >= 12);
+    for since in 0..4_u64 {
+        for (more, wanted) in [(0, 12 - 3 * since), (1, 9 - 3 * since)] {
+            let since = UNIX_EPOCH + Duration::from_millis(began + 1000 * since + more);
+            let told = store.told(OURS, Some(since)).await.unwrap();
+            assert_eq!(told.len() as u64, wanted, "{since:?}");
+        }
+    }
 }
 
 // the same: with the next batch, or by itself when nothing else is to be written

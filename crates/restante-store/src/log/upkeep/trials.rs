@@ -207,6 +207,31 @@ async fn a_backup_is_of_one_moment_and_grows_with_the_store() {
     assert!(second[0].iter().all(|(uidl, _)| !gone.contains(uidl)));
 }
 
+// FORMAT.md, Backup: what the manifest names is there, whole; what somebody took away or cut meanwhile
+// is copied again
+#[tokio::test]
+async fn what_a_backup_has_lost_is_brought_again() {
+    let (folder, backup) = (quick(), quick());
+    let store = open(folder.path(), &settings()).unwrap();
+    fill(&store, 0, 12).await;
+    let held = all(&store).await;
+    backed_up(&store, backup.path());
+    let is_kept = |path: &Path| path.extension().is_some_and(|e| e == "log" || e == "msg");
+    for path in walk(backup.path()).into_iter().filter(|path| is_kept(path)) {
+        let octets = fs::read(&path).unwrap();
+        for lost in [None, Some(octets.len() / 2)] {
+            match lost {
+                None => fs::remove_file(&path).unwrap(),
+                Some(length) => fs::write(&path, &octets[..length]).unwrap(),
+            }
+            assert_eq!(backed_up(&store, backup.path()).copied, octets.len() as u64);
+            assert_eq!(fs::read(&path).unwrap(), octets);
+        }
+    }
+    let (root, _) = restored(backup.path()).unwrap();
+    assert_eq!(holds(root.path()).await, held);
+}
+
 // rulings 21, issue: "`recover-from` draws a new UIDL tag and says why"
 #[tokio::test]
 async fn no_unique_id_of_the_lost_store_is_given_out_again() {
