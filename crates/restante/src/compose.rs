@@ -47,6 +47,8 @@ pub(crate) struct Backends {
     pub(crate) manage: Arc<dyn Manage>,
     /// Which store it is.
     stands: Standing,
+    /// What the mechanisms in use should remind of.
+    reminders: Vec<String>,
     /// Makes an existing Maildir a maildrop.
     bind: Option<BindMaildir>,
 }
@@ -71,14 +73,16 @@ impl Backends {
             }
         };
         let directory = Arc::clone(&accounts) as Arc<dyn Directory>;
-        Ok(Self { store, directory, manage: accounts, stands, bind })
+        let reminders = settings.mechanisms.words();
+        Ok(Self { store, directory, manage: accounts, stands, reminders, bind })
     }
 
-    /// What the operator should know of how the mail is kept, a sentence each.
+    /// What the operator should know of how the mail is kept and reached, a sentence each.
     pub(crate) fn words(&self) -> Vec<String> {
         let damage = self.store.upkeep().map(Upkeep::damage).unwrap_or_default();
         let damaged = damage.iter().map(damaged);
-        self.stands.word().into_iter().chain(damaged).collect()
+        let kept = self.stands.word().into_iter().chain(damaged);
+        kept.chain(self.reminders.iter().cloned()).collect()
     }
 
     /// Whether the store can keep maildrops as the accounts have it; else the server does not
@@ -363,6 +367,10 @@ fn directory_settings(settings: &Settings, backend: Backend) -> restante_directo
         local_parts_case_sensitive: settings.intake.case_sensitive,
         postmaster: settings.intake.postmaster.clone(),
         main_password_over_pop3: settings.site.main_password_over_pop3,
+        scram: settings.mechanisms.scram,
+        scram_main: settings.mechanisms.scram_main,
+        recoverable: settings.mechanisms.recoverable_app_passwords,
+        anonymous: settings.mechanisms.anonymous.clone(),
         rules: rules(settings),
         custody: backend == Backend::Log,
         ..restante_directory::Settings::default()

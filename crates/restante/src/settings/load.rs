@@ -12,6 +12,7 @@ use crate::settings::keeping::KeepingSettings;
 use crate::settings::limits::LimitSettings;
 use crate::settings::listen::Listen;
 use crate::settings::log::Log;
+use crate::settings::mechanisms::Mechanisms;
 use crate::settings::problem::{Problem, Severity};
 use crate::settings::reader::{Findings, Reader};
 use crate::settings::report::Report;
@@ -38,6 +39,8 @@ pub(crate) struct Settings {
     pub(crate) limits: LimitSettings,
     /// `[timeouts]`.
     pub(crate) timeouts: Timeouts,
+    /// `[mechanisms]`.
+    pub(crate) mechanisms: Mechanisms,
     /// `[intake]`.
     pub(crate) intake: Intake,
     /// `[workers]`.
@@ -79,6 +82,7 @@ pub(crate) fn read(document: &Document) -> Reading {
         ),
         limits: reader.table(LimitSettings::NAME, LimitSettings::MEANING, LimitSettings::read),
         timeouts: reader.table(Timeouts::NAME, Timeouts::MEANING, Timeouts::read),
+        mechanisms: reader.table(Mechanisms::NAME, Mechanisms::MEANING, Mechanisms::read),
         intake: reader.table(Intake::NAME, Intake::MEANING, Intake::read),
         workers: reader.table(Workers::NAME, Workers::MEANING, Workers::read),
         log: reader.table(Log::NAME, Log::MEANING, Log::read),

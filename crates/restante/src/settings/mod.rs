@@ -1,7 +1,7 @@
 //! The configuration: one definition of a setting gives parser, reference, example and errors.
 //!
 //! ```text
-//!   locate ──► document ──► reader ◄── site tls listen store keeping limits timeouts intake workers log
+//!   locate ──► document ──► reader ◄── site tls listen store keeping limits timeouts mechanisms intake …
 //!                             │             (each setting defined where it is read)
 //!                             ├──► Settings      kinds/ what a setting takes, near: what was meant
 //!                             ├──► problems ──► report
@@ -18,6 +18,7 @@ pub(crate) mod listen;
 pub(crate) mod load;
 pub(crate) mod locate;
 pub(crate) mod log;
+pub(crate) mod mechanisms;
 pub(crate) mod near;
 pub(crate) mod problem;
 pub(crate) mod reader;

@@ -306,6 +306,23 @@ fn names_and_passwords_are_prepared() {
     }
 }
 
+// issue 4: keys as an independent tool makes them, `gsasl --mkpasswd --password pencil`
+#[test]
+fn keys_are_those_of_gnu_sasl() {
+    for (hash, stored, server) in [
+        (Hash::Sha1, "6dlGYMOdZcOPutkcNY8U2g7vK9Y=", "D+CSWLOshSulAsxiupA+qs2/fTE="),
+        (
+            Hash::Sha256,
+            "FO+9jBb3MUukt6jJnzjPZOWc5ow/Pu6JtPyju0aqaE8=",
+            "qxJ1SbmSAi5EcS0J5Ck/cKAm/+Ixa+Kwp63f4OHDgzo=",
+        ),
+    ] {
+        let keys = Keys::of(b"pencil", &salt(&decoded("QSXCR+Q6sek8bf92")), hash);
+        assert_eq!(*keys.stored().expose(), decoded(stored));
+        assert_eq!(*keys.server().expose(), decoded(server));
+    }
+}
+
 #[test]
 fn keys_have_the_length_of_their_hash() {
     assert!(Keys::new(Hash::Sha1, vec![0; 20], vec![0; 20]).is_some());
