@@ -77,6 +77,11 @@ impl VerifiedCache {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).entries.remove(&account);
     }
 
+    /// Forgets all accounts.
+    pub(crate) fn forget_all(&self) {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).entries.clear();
+    }
+
     /// The account and the version are of fixed length, so no two inputs are one text.
     fn mac(&self, account: i64, version: i64, password: &[u8]) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new_keyed(self.key.expose());

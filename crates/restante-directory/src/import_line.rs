@@ -4,6 +4,8 @@
 
 use mail_wire::Secret;
 
+use crate::files::{Extra, extra};
+use crate::network::Networks;
 use crate::password::{Stored, read};
 use crate::rules::Rule;
 
@@ -13,6 +15,8 @@ pub(crate) struct ImportEntry<'a> {
     pub(crate) name: &'a str,
     pub(crate) password: ImportedPassword,
     pub(crate) addresses: Vec<&'a str>,
+    /// `allow_nets` of a passwd-file line.
+    pub(crate) networks: Networks,
     /// The rules of keeping that it gets for its own.
     pub(crate) keeping: Vec<(Rule, &'a str)>,
 }
@@ -53,13 +57,14 @@ pub(crate) fn parse(line: &str) -> Result<Option<ImportEntry<'_>>, String> {
         // A line of a passwd-file: its numbers, home and shell mean nothing here. Its extra
         // fields can mean `allow_nets` or `nologin`: to drop those silently would let in
         // whom the old server kept out.
-        [name, password, .., extra] if fields.len() == PASSWD_FIELDS => {
-            if !extra.trim().is_empty() {
-                return Err("the extra fields of the passwd-file line cannot be taken; remove \
-                            them, and set with `restante account` what they meant"
+        [name, password, .., fields_beyond] if fields.len() == PASSWD_FIELDS => {
+            let Extra { networks, no_login } = extra(fields_beyond)?;
+            if no_login {
+                return Err("the extra field `nologin` is not imported; remove it, and \
+                            `restante account disable` what is imported"
                     .to_owned());
             }
-            (*name, *password, "")
+            return Ok(Some(ImportEntry { networks, ..entry(name, password, "", Vec::new())? }));
         }
         [name, password, ..] => (*name, *password, ""),
         [] => return Ok(None),
@@ -78,6 +83,7 @@ fn entry<'a>(
         name: name.trim(),
         password: parse_password(password)?,
         addresses: addresses.collect(),
+        networks: Networks::default(),
         keeping,
     })
 }
@@ -144,6 +150,8 @@ mod tests {
                 (Rule::QuotaOctets, "1GiB"),
             ]
         );
+        let line = "a@b:{PLAIN}x:1:1:::/bin/sh:allow_nets=192.0.2.0/24 userdb_mail=mbox:~/m";
+        assert_eq!(parse(line).unwrap().unwrap().networks.texts(), ["192.0.2.0/24"]);
         for none in ["a@b:", "a@b:*", "a@b:!", "a@b::x@b"] {
             let password = parse(none).unwrap().unwrap().password;
             assert!(matches!(password, ImportedPassword::None), "{none}");
@@ -164,7 +172,8 @@ mod tests {
             ("a@b:{OTP}secret", "{OTP}"),
             ("a@b", "no `:`"),
             ("a@b:::keep=all", "unknown rule; there are delete, views"),
-            ("a@b:{PLAIN}x:1:1:::/bin/sh:allow_nets=192.0.2.0/24", "extra fields"),
+            ("a@b:{PLAIN}x:1:1:::/bin/sh:nopassword", "`nopassword`"),
+            ("a@b:{PLAIN}x:1:1:::/bin/sh:nologin", "`nologin`"),
         ] {
             let why = parse(line).unwrap_err();
             assert!(why.contains(says), "{line}: {why}");

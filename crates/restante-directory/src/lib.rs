@@ -5,7 +5,9 @@
 //!        │
 //!   accounts/      both, over SQLite
 //!        │
-//!   password.rs  cache.rs  app_password.rs  address.rs
+//!   files/         passwd files that others keep, chained beside it
+//!        │
+//!   password/  cache.rs  app_password.rs  address.rs
 //! ```
 //! A directory knows no protocol and no store: it hands out [`mail_wire::MaildropId`]s.
 #![forbid(unsafe_code)]
@@ -29,6 +31,7 @@ mod certificate_rule;
 mod clock;
 mod directory;
 mod domain;
+mod files;
 mod hash_pool;
 mod import_file;
 mod import_line;
@@ -60,12 +63,12 @@ pub use kind::Kind;
 pub use manage::{Manage, Outcome};
 pub use offered::Offered;
 pub use records::{
-    AccountChange, AccountRecord, AddressRecord, AppPasswordChange, AppPasswordRecord, Filter,
-    GeneratedAppPassword, ImportBatch, ImportLine, ImportProblem, ImportReport, LastUse,
+    AccountChange, AccountFile, AccountRecord, AddressRecord, AppPasswordChange, AppPasswordRecord,
+    Filter, GeneratedAppPassword, ImportBatch, ImportLine, ImportProblem, ImportReport, LastUse,
     NewAccount, NewAddress, NewAppPassword, Page, RemovedAccount,
 };
 pub use refusal::{ManageError, OpenError};
 pub use rules::{Rule, RuledBy, Rules, Ruling, Spread};
-pub use settings::{HashCost, Settings};
+pub use settings::{FileFormat, HashCost, Notices, Settings, Source};
 pub use spelling::{Batch, LoginDelay, MessagesMax, OctetsMax, OverQuota, Sessions, Spelling};
 pub use token::{TokenError, TokenGrant, TokenVerifier};

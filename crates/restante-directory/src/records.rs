@@ -103,6 +103,21 @@ pub struct AccountRecord {
     pub created: i64,
     /// When the main password was last used.
     pub last_use: Option<LastUse>,
+    /// The line of a passwd file that decides about it; `None`: the database does.
+    #[serde(default)]
+    pub file: Option<AccountFile>,
+    /// Whether it is from a passwd file whose line has gone: nobody is let in.
+    #[serde(default)]
+    pub gone: bool,
+}
+
+/// Where a passwd file has an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountFile {
+    /// The file.
+    pub path: String,
+    /// The line, counted from 1.
+    pub line: u64,
 }
 
 /// When a credential was last used, to the minute where the server was killed since.

@@ -68,6 +68,16 @@ pub enum ManageError {
         /// The account.
         name: String,
     },
+    /// A passwd file decides about the account.
+    #[error("`{name}` is kept in {path}, line {line}; edit it there")]
+    InFile {
+        /// The account.
+        name: String,
+        /// The file.
+        path: String,
+        /// The line, counted from 1.
+        line: u64,
+    },
     /// There is no such account.
     #[error("there is no account `{name}`{}", perhaps(.near.as_deref()))]
     NoSuchAccount {
@@ -197,6 +207,12 @@ pub enum OpenError {
         /// Its name in the configuration.
         setting: &'static str,
         /// What is wrong, and what would be right.
+        why: String,
+    },
+    /// A passwd file cannot be taken as it is.
+    #[error("{why}")]
+    PasswordFile {
+        /// The file, the line where there is one, and what would be right.
         why: String,
     },
     /// The file system said no.

@@ -1,5 +1,7 @@
 //! The settings of a directory of accounts, with their defaults and the reasons for them.
 
+use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,6 +54,10 @@ pub struct Settings {
     pub readers: usize,
     /// Tells the time of day, for expiry and last use.
     pub clock: Clock,
+    /// The backends in the order in which they are asked: the first that knows a name decides.
+    pub chain: Vec<Source>,
+    /// Where it says what happens to it.
+    pub notices: Notices,
 }
 
 impl Default for Settings {
@@ -78,7 +84,53 @@ impl Default for Settings {
             cache_entries: 100_000,
             readers: 4,
             clock: Clock::system(),
+            chain: vec![Source::Own],
+            notices: Notices::to(|_| {}),
         }
+    }
+}
+
+/// A backend of the chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The accounts that were made here.
+    Own,
+    /// Those of a file that somebody else keeps.
+    File {
+        /// Where it is.
+        path: PathBuf,
+        /// How it is written.
+        format: FileFormat,
+    },
+}
+
+/// How a passwd file is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileFormat {
+    /// Dovecot's: `user:password:uid:gid:gecos:home:shell:extra_fields`.
+    Passwd,
+    /// Apache's: `user:password`.
+    Htpasswd,
+}
+
+/// Takes what a directory has to say while it runs, for the log: that a file is broken.
+#[derive(Clone)]
+pub struct Notices(Arc<dyn Fn(&str) + Send + Sync>);
+
+impl Notices {
+    /// Hands every sentence to `tell`.
+    pub fn to(tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(tell))
+    }
+
+    pub(crate) fn tell(&self, sentence: &str) {
+        (self.0)(sentence);
+    }
+}
+
+impl fmt::Debug for Notices {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Notices")
     }
 }
 

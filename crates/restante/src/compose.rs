@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pop3_proto::server::policy::Utf8Legacy;
-use restante_directory::{Accounts, Batch, Directory, LoginDelay, Manage, Rules};
+use restante_directory::{Accounts, Batch, Directory, LoginDelay, Manage, Notices, Rules};
 use restante_server::Services;
 use restante_server::guard::leases::LeaseSettings;
 use restante_server::guard::limits::Limits;
@@ -373,6 +373,8 @@ fn directory_settings(settings: &Settings, backend: Backend) -> restante_directo
         anonymous: settings.mechanisms.anonymous.clone(),
         rules: rules(settings),
         custody: backend == Backend::Log,
+        chain: settings.accounts.chain.clone(),
+        notices: Notices::to(|word| tracing::warn!("{word}")),
         ..restante_directory::Settings::default()
     }
 }

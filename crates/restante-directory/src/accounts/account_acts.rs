@@ -25,19 +25,20 @@ impl Parts {
         let networks = Networks::parse(&new.networks)?.stored();
         let (local, domain) = self.naming.new_name(&new.name)?;
         let record = self.database.write(|transaction| {
-            let id = self.naming.insert_account(
-                transaction,
-                &AccountRow {
-                    local: &local,
-                    domain: &domain,
-                    hash: hash.map(|hash| hash.expose().as_str()),
-                    imported: None,
-                    allow_clear_text: new.allow_clear_text,
-                    networks: &networks,
-                    main_password_over_pop3: new.main_password_over_pop3,
-                    created: self.clock.now(),
-                },
-            )?;
+            let row = AccountRow {
+                local: &local,
+                domain: &domain,
+                hash: hash.map(|hash| hash.expose().as_str()),
+                imported: None,
+                allow_clear_text: new.allow_clear_text,
+                networks: &networks,
+                main_password_over_pop3: new.main_password_over_pop3,
+                created: self.clock.now(),
+            };
+            let id = match self.adopted(transaction, &row)? {
+                Some(id) => id,
+                None => self.naming.insert_account(transaction, &row)?,
+            };
             if let Some(fresh) = &fresh {
                 fresh.keep(transaction, id, None)?;
             }
@@ -142,6 +143,7 @@ impl Parts {
         };
         let record = self.database.write(|transaction| {
             let id = self.naming.account(transaction, name)?;
+            self.refuse_in_file(transaction, id, false)?;
             transaction
                 .prepare_cached(
                     "UPDATE account SET hash = ?2, version = version + 1 WHERE id = ?1",
@@ -171,6 +173,8 @@ impl Parts {
     pub(super) fn remove_account(&self, name: &str) -> Result<RemovedAccount, ManageError> {
         let removed = self.database.write(|transaction| {
             let id = self.naming.account(transaction, name)?;
+            // Its line would make another account of this name at once.
+            self.refuse_in_file(transaction, id, true)?;
             let (name, maildrop): (String, i64) = transaction.query_row(
                 "SELECT name, maildrop FROM account WHERE id = ?1",
                 [id],
@@ -258,7 +262,9 @@ impl Parts {
     }
 
     fn shown(&self, connection: &Connection, id: i64) -> Result<AccountRecord, ManageError> {
-        show::account(connection, id, self.rules, self.clock.now())
+        let mut record = show::account(connection, id, self.rules, self.clock.now())?;
+        self.tell_source(connection, &mut record)?;
+        Ok(record)
     }
 
     pub(super) fn flush(&self) -> Result<(), ManageError> {

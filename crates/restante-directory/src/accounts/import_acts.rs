@@ -185,9 +185,8 @@ impl Parts {
                 self.refuse_other_password(transaction, *account, imported.as_ref(), password)?;
                 *account
             }
-            None => self.naming.insert_account(
-                transaction,
-                &AccountRow {
+            None => {
+                let row = AccountRow {
                     local: &local,
                     domain: &domain,
                     hash: match password {
@@ -199,11 +198,15 @@ impl Parts {
                         _ => None,
                     },
                     allow_clear_text: false,
-                    networks: "",
+                    networks: &line.networks,
                     main_password_over_pop3: None,
                     created: self.clock.now(),
-                },
-            )?,
+                };
+                match self.adopted(transaction, &row)? {
+                    Some(id) => id,
+                    None => self.naming.insert_account(transaction, &row)?,
+                }
+            }
         };
         let mut given = false;
         for address in &line.addresses {
@@ -262,6 +265,7 @@ impl Parts {
 struct Owned {
     name: String,
     addresses: Vec<String>,
+    networks: String,
     keeping: Vec<(Rule, String)>,
 }
 
@@ -270,6 +274,7 @@ impl From<&ImportEntry<'_>> for Owned {
         Self {
             name: entry.name.to_owned(),
             addresses: entry.addresses.iter().map(ToString::to_string).collect(),
+            networks: entry.networks.stored(),
             keeping: entry.keeping.iter().map(|&(rule, text)| (rule, text.to_owned())).collect(),
         }
     }
@@ -284,7 +289,7 @@ fn own_account(
         .prepare_cached(
             "SELECT c.id, c.imported FROM address a
              JOIN account c ON c.name = a.local || '@' || a.domain
-             WHERE a.id = ?1 AND a.own",
+             WHERE a.id = ?1 AND a.own AND c.made",
         )?
         .query_row([address], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()

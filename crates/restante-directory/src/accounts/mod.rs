@@ -3,6 +3,8 @@
 mod account_acts;
 mod address_acts;
 mod app_password_acts;
+mod chain;
+mod chain_acts;
 mod database;
 mod failure;
 mod find;
@@ -32,6 +34,7 @@ use std::time::Duration;
 use mail_wire::sasl::scram::{Proof, Salt, SaltQuestion, Signature};
 use mail_wire::{Credentials, MaildropId, Secret};
 
+use self::chain::Decision;
 use self::parts::Parts;
 use crate::directory::{
     Account, Destination, Directory, Kept, Origin, Pending, ResolveError, Unavailable, VerifyError,
@@ -69,6 +72,10 @@ pub struct Numbers {
 
 /// How often uses are written: what `LastUse` may lose when the server is killed.
 const FLUSH_EVERY: Duration = Duration::from_mins(1);
+
+/// How often passwd files are looked at where nobody logs in: how long the session of an
+/// account may outlast its line.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 impl Accounts {
     /// Opens the database at `path`, making it if there is none, and keeps others out. Blocks
@@ -181,7 +188,14 @@ impl Directory for Accounts {
 
     fn still_valid(&self, account: &Account) -> bool {
         match self.parts.account(account.id) {
-            Ok(Some(state)) => state.still_allows(account, self.parts.clock.now()),
+            Ok(Some(state)) => {
+                state.still_allows(account, self.parts.clock.now())
+                    && match self.parts.chain.decide(Some(&state)) {
+                        Decision::Own | Decision::Down(_) => true,
+                        Decision::File(entry) => !entry.extra.no_login,
+                        Decision::Nobody => false,
+                    }
+            }
             Ok(None) => false,
             // That the disk does not answer now is no reason to end a session: it is asked again.
             Err(_) => true,
@@ -280,11 +294,15 @@ impl Manage for Accounts {
     }
 
     fn concerns(&self) -> Outcome<'_, Vec<String>> {
-        self.act(Parts::concerns)
+        self.act(|parts| {
+            let mut concerns = parts.concerns()?;
+            concerns.extend(parts.chain_concerns()?);
+            Ok(concerns)
+        })
     }
 }
 
-/// A thread that writes the last uses each minute; ends when dropped.
+/// A thread that looks at passwd files and writes the last uses each minute; ends when dropped.
 struct Housekeeper {
     stop: Option<mpsc::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -295,10 +313,16 @@ impl Housekeeper {
         let (stop, stopped) = mpsc::channel();
         let parts = Arc::downgrade(parts);
         let thread = std::thread::Builder::new().name("accounts".to_owned()).spawn(move || {
-            while stopped.recv_timeout(FLUSH_EVERY) == Err(mpsc::RecvTimeoutError::Timeout) {
+            let mut unwritten = Duration::ZERO;
+            while stopped.recv_timeout(LOOK_EVERY) == Err(mpsc::RecvTimeoutError::Timeout) {
                 let Some(parts) = parts.upgrade() else { return };
-                // What cannot be written now is kept for the next minute.
-                let _ = parts.flush();
+                parts.look();
+                unwritten = unwritten.saturating_add(LOOK_EVERY);
+                if unwritten >= FLUSH_EVERY {
+                    unwritten = Duration::ZERO;
+                    // What cannot be written now is kept for the next minute.
+                    let _ = parts.flush();
+                }
             }
         })?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })

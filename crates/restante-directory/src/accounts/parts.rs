@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicU64;
 use mail_wire::Secret;
 use rusqlite::{OptionalExtension, params};
 
+use super::chain::Chain;
 use super::database::Database;
 use super::find::Naming;
 use super::last_use::LastUses;
@@ -22,7 +23,7 @@ use crate::password::{Hasher, Verifier};
 use crate::refusal::OpenError;
 use crate::rules::Rules;
 use crate::sealer::Sealer;
-use crate::settings::Settings;
+use crate::settings::{Notices, Settings};
 use crate::token::TokenVerifier;
 
 /// The parts of an open directory of accounts.
@@ -59,6 +60,8 @@ pub(super) struct Parts {
     pub(super) tokens: Option<Arc<dyn TokenVerifier>>,
     /// How many keys and secrets proofs were compared with.
     pub(super) proofs: AtomicU64,
+    pub(super) chain: Chain,
+    pub(super) notices: Notices,
 }
 
 /// What may start a tag: characters that a local part can hold and few names do.
@@ -86,7 +89,8 @@ impl Parts {
         if let Some(separator) = naming.separator {
             refuse_clashes(&database, separator, path)?;
         }
-        Ok(Self {
+        let chain = Chain::new(settings.chain, settings.local_parts_case_sensitive);
+        let parts = Self {
             naming,
             postmaster,
             main_password_over_pop3: settings.main_password_over_pop3,
@@ -109,7 +113,11 @@ impl Parts {
             certificates: settings.certificates,
             tokens: settings.tokens,
             proofs: AtomicU64::new(0),
-        })
+            chain,
+            notices: settings.notices,
+        };
+        parts.look_first()?;
+        Ok(parts)
     }
 
     /// An account from the database.

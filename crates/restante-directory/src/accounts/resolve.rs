@@ -41,10 +41,18 @@ impl Parts {
         let parts = Arc::clone(self);
         Box::pin(async move {
             tokio::task::spawn_blocking(move || {
+                parts.look();
                 let since = parts.memory.generation();
                 let drops = parts
                     .database
-                    .read(|connection| parts.maildrops(connection, &local, domain.as_ref()))?;
+                    .read(|connection| parts.maildrops(connection, &local, domain.as_ref()));
+                // Who is not known here may be known where nobody can be asked now.
+                let drops = match (drops, parts.out_of_reach()) {
+                    (Err(ResolveError::Unknown), Some(detail)) => {
+                        return Err(ResolveError::Unavailable { detail });
+                    }
+                    (drops, _) => drops?,
+                };
                 parts.memory.keep_address(since, key, Arc::from(drops.as_slice()));
                 Ok(drops)
             })
@@ -84,13 +92,22 @@ impl Parts {
         if drops.is_empty() {
             return Err(ResolveError::Unknown);
         }
-        let mut open = Vec::new();
-        for (account, maildrop, _) in drops.into_iter().filter(|(.., enabled)| *enabled) {
+        let (mut open, mut unknown) = (Vec::new(), true);
+        for (account, maildrop, enabled) in drops {
+            let gone = self.gone(connection, account)?;
+            unknown &= gone == Some(false);
+            if gone.is_some() || !enabled {
+                continue;
+            }
             let rules = own_rules::resolved(connection, account, self.rules)?;
             let (quota, over_quota) = (rules.keeping.quota, rules.over_quota);
             open.push(Destination { maildrop, quota, over_quota });
         }
-        if open.is_empty() { Err(ResolveError::Disabled) } else { Ok(open) }
+        match open.is_empty() {
+            false => Ok(open),
+            true if unknown => Err(ResolveError::Unknown),
+            true => Err(ResolveError::Disabled),
+        }
     }
 
     /// The address in one of our domains that mail for this local part goes to.

@@ -39,6 +39,8 @@ pub(super) fn account(
                 app_passwords: row.get(12)?,
                 addresses: Vec::new(),
                 keeping: BTreeMap::new(),
+                file: None,
+                gone: false,
             })
         })
         .optional()?;

@@ -23,6 +23,8 @@ pub(super) struct AccountState {
     pub(super) enabled: bool,
     pub(super) hash: Option<Secret<String>>,
     pub(super) version: i64,
+    /// Whether it was made here; else it is a passwd file's.
+    pub(super) made: bool,
     allow_clear_text: bool,
     /// `None`: damaged, nobody is let in.
     networks: Option<Networks>,
@@ -59,7 +61,7 @@ impl AccountState {
         let state = connection
             .prepare_cached(
                 "SELECT id, name, maildrop, enabled, hash, version, allow_clear_text, networks,
-                        main_password_over_pop3, last_used
+                        main_password_over_pop3, last_used, made
                  FROM account WHERE id = ?1",
             )?
             .query_row([id], |row| {
@@ -74,6 +76,7 @@ impl AccountState {
                     networks: Networks::from_stored(&row.get::<_, String>(7)?),
                     main_over_pop3: row.get(8)?,
                     last_used: row.get(9)?,
+                    made: row.get(10)?,
                     rules: site,
                     app_passwords: Vec::new(),
                     scram: ScramRows::default(),
@@ -202,7 +205,7 @@ impl AccountState {
                     .max(kept)
                     .is_some_and(|at| at > now.saturating_sub(ACTIVE_SECS))
         };
-        let main = self.hash.is_some()
+        let main = (self.hash.is_some() || !self.made)
             && self.main_over_pop3.unwrap_or(site_allows_main)
             && used(0, self.last_used);
         let devices = self.pop3(now).filter(|app| app.kind == Kind::Device);

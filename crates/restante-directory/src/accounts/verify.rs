@@ -8,13 +8,15 @@ use std::sync::Arc;
 use mail_wire::{Credentials, Secret};
 use tokio::time::Instant;
 
+use super::chain::Decision;
 use super::find::Meant;
 use super::parts::Parts;
 use super::state::AccountState;
 use crate::address::Name;
 use crate::app_password::{AppPassword, Digest};
 use crate::directory::{Account, Origin, Pending, VerifyError};
-use crate::password::{Forms, Stored, read};
+use crate::files::{Entry, Extra};
+use crate::password::{Forms, Stored, Verifier, read};
 
 pub(super) type Verdict = Result<Account, VerifyError>;
 
@@ -22,6 +24,14 @@ pub(super) type Verdict = Result<Account, VerifyError>;
 enum Offered {
     App(Digest),
     Main(Forms),
+}
+
+/// What an offered password is compared with.
+enum Against {
+    /// A hash of the database, which may be renewed.
+    Own(Secret<String>),
+    /// One of a file that is not ours.
+    File(Verifier),
 }
 
 /// A hash, and the one of the same password that takes its place.
@@ -74,7 +84,9 @@ impl Parts {
                 None => return ready(refused("the password is empty or over 512 octets")),
             },
         };
-        let known = name.as_ref().ok().and_then(|name| self.memory.login(&self.key(name)));
+        // Where there are files, what is remembered counts only after a look at them.
+        let known = name.as_ref().ok().filter(|_| !self.chain.has_files());
+        let known = known.and_then(|name| self.memory.login(&self.key(name)));
         if let Some(state) = known {
             match &offered {
                 Offered::App(digest) => return ready(self.judge_app(Some(&state), digest, origin)),
@@ -86,14 +98,23 @@ impl Parts {
         }
         let parts = Arc::clone(self);
         Box::pin(async move {
-            let (absent, state) = parts.find(name).await?;
+            let (absent, state) = parts.find_row(name).await?;
+            let (state, entry) = match parts.chain.decide(state.as_deref()) {
+                Decision::Own => (state, None),
+                Decision::File(entry) => (state, Some(entry)),
+                Decision::Nobody => (None, None),
+                Decision::Down(detail) => return Err(VerifyError::Unavailable { detail }),
+            };
             match (offered, state) {
                 (Offered::App(digest), state @ Some(_)) => {
-                    parts.judge_app(state.as_deref(), &digest, origin)
+                    match entry.and_then(|entry| entry_refusal(&entry, origin)) {
+                        Some(reason) => refused(reason),
+                        None => parts.judge_app(state.as_deref(), &digest, origin),
+                    }
                 }
                 (Offered::App(_), None) => refused(absent),
                 (Offered::Main(forms), Some(state)) => {
-                    parts.verify_main(&state, forms, password, origin).await
+                    parts.verify_main(&state, entry.as_deref(), forms, password, origin).await
                 }
                 (Offered::Main(forms), None) => {
                     parts.compute_for_nothing(forms).await?;
@@ -118,13 +139,22 @@ impl Parts {
     async fn verify_main(
         self: &Arc<Self>,
         state: &Arc<AccountState>,
+        entry: Option<&Entry>,
         forms: Forms,
         password: Secret<Vec<u8>>,
         origin: Origin,
     ) -> Verdict {
-        let refusal = state.main_refusal(&origin, self.main_password_over_pop3);
-        let against = state.hash.clone().filter(|_| refusal.is_none());
-        let Some(hash) = against else {
+        let refusal = state
+            .main_refusal(&origin, self.main_password_over_pop3)
+            .or_else(|| entry.and_then(|entry| entry_refusal(entry, origin)));
+        let against = match entry {
+            None => state.hash.clone().map(Against::Own),
+            Some(entry) => entry.password.clone().map(Against::File),
+        };
+        if against.is_some() && refusal.is_none() && self.was_verified(state, &password) {
+            return self.judge_main(state, origin);
+        }
+        let Some(hash) = against.filter(|_| refusal.is_none()) else {
             // Whether it would have fitted is nobody's business.
             self.compute_for_nothing(forms).await?;
             return refused(refusal.unwrap_or("the account has no main password"));
@@ -152,9 +182,9 @@ impl Parts {
 
     /// Does the work of a login that fails, for one that fails whatever was offered.
     async fn compute_for_nothing(&self, forms: Forms) -> Result<(), VerifyError> {
-        let dummy = self.dummy.clone();
+        let dummies = self.dummies();
         self.pool
-            .run(move |bench| forms.compute_all(&dummy, bench))
+            .run(move |bench| dummies.iter().for_each(|dummy| forms.compute_all(dummy, bench)))
             .await
             .map_err(|full| VerifyError::Unavailable { detail: full.0.to_owned() })
     }
@@ -162,37 +192,55 @@ impl Parts {
     /// Whether a form of the password fits the hash, and a new hash if this one is of another
     /// form, of another family or cheaper than today's.
     ///
-    /// Where none fits and the hash is of another kind than the dummy, the dummy is computed as
-    /// well: else a cheap hash would tell by its time that there is such an account.
+    /// Where none fits, the dummies of other kinds are computed as well: else a cheap hash would
+    /// tell by its time that there is such an account.
     async fn compute_for(
         &self,
         forms: Forms,
-        hash: Secret<String>,
+        against: Against,
         password: &Secret<Vec<u8>>,
     ) -> Result<(bool, Option<Renewed>), VerifyError> {
-        let (hasher, password, dummy) = (self.hasher.clone(), password.clone(), self.dummy.clone());
+        let (hasher, password, dummies) = (self.hasher.clone(), password.clone(), self.dummies());
         self.pool
             .run(move |bench| {
-                let Ok(Stored::Password(verifier)) = read(hash.expose()) else {
-                    forms.compute_all(&dummy, bench);
-                    return (false, None);
+                let (verifier, own) = match against {
+                    Against::File(verifier) => (Some(verifier), None),
+                    Against::Own(hash) => match read(hash.expose()) {
+                        Ok(Stored::Password(verifier)) => (Some(verifier), Some(hash)),
+                        Ok(Stored::Nothing) | Err(_) => (None, None),
+                    },
                 };
-                let Some(form) = forms.matching(&verifier, bench) else {
-                    if verifier.kind() != dummy.kind() {
-                        forms.compute_all(&dummy, bench);
+                let kind = verifier.as_ref().map(Verifier::kind);
+                let fitting = verifier
+                    .and_then(|verifier| Some((forms.matching(&verifier, bench)?, verifier)));
+                let Some((form, verifier)) = fitting else {
+                    for dummy in dummies.iter().filter(|dummy| kind != Some(dummy.kind())) {
+                        forms.compute_all(dummy, bench);
                     }
                     return (false, None);
                 };
-                let stale = form != 0 || hasher.is_stale(&verifier);
-                let new = stale
-                    .then(|| Forms::to_store(password.expose()))
-                    .flatten()
-                    .and_then(|form| hasher.hash(form.expose(), bench).ok())
-                    .map(|new| Renewed { old: hash, new: Secret::new(new) });
+                let stale = own.filter(|_| form != 0 || hasher.is_stale(&verifier));
+                let new = stale.and_then(|old| {
+                    let form = Forms::to_store(password.expose())?;
+                    let new = hasher.hash(form.expose(), bench).ok()?;
+                    Some(Renewed { old, new: Secret::new(new) })
+                });
                 (true, new)
             })
             .await
             .map_err(|full| VerifyError::Unavailable { detail: full.0.to_owned() })
+    }
+
+    /// What a failed login computes, whoever is meant: one hash of today's kind, and one of the
+    /// kind that is usual in each file. Accounts whose hash is of a rarer kind cost that more.
+    fn dummies(&self) -> Vec<Verifier> {
+        let mut dummies = vec![self.dummy.clone()];
+        for usual in self.chain.usual() {
+            if dummies.iter().all(|dummy| dummy.kind() != usual.kind()) {
+                dummies.push(usual);
+            }
+        }
+        dummies
     }
 
     /// Puts a fresh hash of the same password in the place of the old one; the version stays,
@@ -265,8 +313,25 @@ impl Parts {
         Account { sessions, active, ..account }
     }
 
-    /// Looks an account up in the database and keeps it; where there is none, says why.
+    /// An account for whoever proves something else than a password. An account of a file is
+    /// nobody here where its line lets nobody in, or only from some networks: what is compared
+    /// does not look at them.
     pub(super) async fn find(
+        self: &Arc<Self>,
+        name: Result<Name, &'static str>,
+    ) -> Result<(&'static str, Option<Arc<AccountState>>), VerifyError> {
+        let (absent, state) = self.find_row(name).await?;
+        match self.chain.decide(state.as_deref()) {
+            Decision::Own => Ok((absent, state)),
+            Decision::File(entry) if entry.extra == Extra::default() => Ok((absent, state)),
+            Decision::File(_) => Ok(("the account's line takes passwords only", None)),
+            Decision::Nobody => Ok((absent, None)),
+            Decision::Down(detail) => Err(VerifyError::Unavailable { detail }),
+        }
+    }
+
+    /// Looks an account up in the database and keeps it; where there is none, says why.
+    async fn find_row(
         self: &Arc<Self>,
         name: Result<Name, &'static str>,
     ) -> Result<(&'static str, Option<Arc<AccountState>>), VerifyError> {
@@ -275,6 +340,7 @@ impl Parts {
                 Ok(name) => name,
                 Err(why) => return Ok((why, None)),
             };
+            parts.look();
             let since = parts.memory.generation();
             let (reason, state) = parts.database.read(|connection| {
                 Ok::<_, rusqlite::Error>(match parts.naming.login(connection, &name)? {
@@ -307,6 +373,15 @@ impl Parts {
             .await
             .map_err(|error| VerifyError::Unavailable { detail: error.to_string() })
     }
+}
+
+/// Why the line of a file lets nobody in, or not from there.
+fn entry_refusal(entry: &Entry, origin: Origin) -> Option<&'static str> {
+    if entry.extra.no_login {
+        return Some("the account's line says nologin");
+    }
+    (!entry.extra.networks.allow(origin.address))
+        .then_some("the account's line does not allow this address")
 }
 
 pub(super) fn ready(verdict: Verdict) -> Pending<'static, Verdict> {

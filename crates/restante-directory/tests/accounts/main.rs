@@ -1,5 +1,6 @@
 //! The directory of accounts, asked from outside as the server and the commands ask it.
 
+mod chain;
 mod change;
 mod import;
 mod keeping;

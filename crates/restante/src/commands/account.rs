@@ -227,7 +227,8 @@ async fn list(reach: &Reach, wanted: List, output: Output) -> Result<(), Failure
     loop {
         let page: Page<AccountRecord> = reach.ask(Request::AccountList(filter.clone())).await?;
         none &= page.records.is_empty();
-        let headings = ["ACCOUNT", "STATE", "ADDRESSES", "APP PASSWORDS", "LAST USE", "CREATED"];
+        let headings =
+            ["ACCOUNT", "STATE", "ADDRESSES", "APP PASSWORDS", "LAST USE", "CREATED", "KEPT IN"];
         let mut table = Table::new(headings).right([2, 3]);
         for record in &page.records {
             if wanted.json {
@@ -242,6 +243,7 @@ async fn list(reach: &Reach, wanted: List, output: Output) -> Result<(), Failure
                 record.app_passwords.to_string(),
                 last_use.map_or_else(|| "never".to_owned(), |used| human::relative(used.at, now)),
                 human::relative(record.created, now),
+                kept_in(record),
             ]);
         }
         output.table(&table)?;
@@ -281,6 +283,7 @@ async fn show(reach: &Reach, name: String, json: bool, output: Output) -> Result
     let mut rows = vec![
         ("account", name),
         ("state", state(&record).to_owned()),
+        ("kept in", kept_in(&record)),
         ("created", human::relative(record.created, now)),
         ("addresses", record.addresses.join(", ")),
         ("password", password),
@@ -378,5 +381,18 @@ fn told_totals(mail: &Result<Totals, String>) -> String {
 }
 
 fn state(record: &AccountRecord) -> &'static str {
-    if record.enabled { "enabled" } else { "disabled" }
+    match (record.gone, record.enabled) {
+        (true, _) => "gone",
+        (false, true) => "enabled",
+        (false, false) => "disabled",
+    }
+}
+
+/// Where an account is from.
+fn kept_in(record: &AccountRecord) -> String {
+    match &record.file {
+        Some(file) => format!("{}, line {}", file.path, file.line),
+        None if record.gone => "no passwd file any more; its mail is here".to_owned(),
+        None => "the database".to_owned(),
+    }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use toml::de::DeTable;
 
 use crate::output::{Failure, Output};
+use crate::settings::accounts::AccountSettings;
 use crate::settings::document::{Document, position};
 use crate::settings::intake::Intake;
 use crate::settings::keeping::KeepingSettings;
@@ -27,6 +28,8 @@ use crate::settings::workers::Workers;
 pub(crate) struct Settings {
     /// The top of the file.
     pub(crate) site: Site,
+    /// `[accounts]`.
+    pub(crate) accounts: AccountSettings,
     /// `[tls]`.
     pub(crate) tls: Option<Tls>,
     /// `[listen]`.
@@ -72,6 +75,11 @@ pub(crate) fn read(document: &Document) -> Reading {
     let mut reader = Reader::new(table.get_ref(), Site::MEANING);
     let mut settings = Settings {
         site: Site::read(&mut reader),
+        accounts: reader.table(
+            AccountSettings::NAME,
+            AccountSettings::MEANING,
+            AccountSettings::read,
+        ),
         tls: reader.optional_table(Tls::NAME, Tls::MEANING, Tls::read),
         listen: reader.table(Listen::NAME, Listen::MEANING, Listen::read),
         store: reader.table(StoreSettings::NAME, StoreSettings::MEANING, StoreSettings::read),
@@ -99,6 +107,7 @@ pub(crate) fn read(document: &Document) -> Reading {
     };
     let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     settings.site.resolve(&folder);
+    settings.accounts.resolve(&folder);
     if let Some(tls) = &mut settings.tls {
         tls.resolve(&folder);
     }

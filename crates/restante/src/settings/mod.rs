@@ -1,13 +1,14 @@
 //! The configuration: one definition of a setting gives parser, reference, example and errors.
 //!
 //! ```text
-//!   locate ──► document ──► reader ◄── site tls listen store keeping limits timeouts mechanisms intake …
+//!   locate ──► document ──► reader ◄── site accounts tls listen store keeping limits timeouts …
 //!                             │             (each setting defined where it is read)
 //!                             ├──► Settings      kinds/ what a setting takes, near: what was meant
 //!                             ├──► problems ──► report
 //!                             └──► sections ──► reference
 //! ```
 
+pub(crate) mod accounts;
 pub(crate) mod definition;
 pub(crate) mod document;
 pub(crate) mod intake;

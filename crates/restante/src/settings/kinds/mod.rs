@@ -12,5 +12,6 @@ pub(crate) mod optional;
 pub(crate) mod path;
 pub(crate) mod quantity;
 pub(crate) mod size;
+pub(crate) mod source;
 pub(crate) mod spelled;
 pub(crate) mod text;
