@@ -37,6 +37,16 @@ pub(super) enum Decision {
     Down(String),
 }
 
+/// Who decides about an account, as its row notes it.
+pub(super) enum Decided {
+    /// Nothing is noted: the hash in the row does.
+    Own,
+    /// The digest of a file's path and of the password in it.
+    By([u8; 32]),
+    /// No backend knows it.
+    Nobody,
+}
+
 /// A look at the files found something new: per file of the chain, what it says now.
 pub(super) struct Found<'a> {
     /// Every file and what is to hold of it, in the order of the chain.
@@ -171,29 +181,23 @@ impl Chain {
         Name::parse(name.as_bytes()).ok().map(|name| name.key(self.case_sensitive))
     }
 
-    /// What decides about an account, as it is noted in its row: the place of the first link
-    /// that knows it, and the digest of its password. `None`: nobody.
-    pub(super) fn decided(
-        &self,
-        found: &Found<'_>,
-        key: &str,
-        made: bool,
-    ) -> Option<Option<[u8; 32]>> {
+    /// What decides about an account, as it is noted in its row.
+    pub(super) fn decided(&self, found: &Found<'_>, key: &str, made: bool) -> Decided {
         let mut files = found.files.iter();
         for link in &self.links {
             match link {
-                Link::Own if made => return Some(None),
+                Link::Own if made => return Decided::Own,
                 Link::Own => {}
                 Link::File(_) => {
-                    let (file, content) = files.next()?;
+                    let Some((file, content)) = files.next() else { continue };
                     if let Some(entry) = content.entry(key) {
                         let mut hasher = blake3::Hasher::new_keyed(&entry.digest);
                         hasher.update(file.path().as_os_str().as_encoded_bytes());
-                        return Some(Some(hasher.finalize().into()));
+                        return Decided::By(hasher.finalize().into());
                     }
                 }
             }
         }
-        None
+        Decided::Nobody
     }
 }

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::chain::{Decision, Found};
+use super::chain::{Decided, Decision, Found};
 use super::insert::AccountRow;
 use super::parts::Parts;
-use crate::files::Meaning;
+use crate::files::{Meaning, Watched};
 use crate::records::{AccountFile, AccountRecord};
 use crate::refusal::{ManageError, OpenError};
 
@@ -56,7 +56,7 @@ impl Parts {
             })?;
         }
         self.look();
-        match self.chain.files().flat_map(|file| file.unusable()).next() {
+        match self.chain.files().find_map(Watched::unusable) {
             None => Ok(()),
             Some(why) => Err(OpenError::PasswordFile { why }),
         }
@@ -88,8 +88,7 @@ impl Parts {
 
     /// What an owner of the files should know.
     pub(super) fn chain_concerns(&self) -> Result<Vec<String>, ManageError> {
-        let mut concerns: Vec<String> =
-            self.chain.files().flat_map(|file| file.concerns()).collect();
+        let mut concerns: Vec<String> = self.chain.files().flat_map(Watched::concerns).collect();
         if !self.chain.has_files() {
             return Ok(concerns);
         }
@@ -158,12 +157,12 @@ impl Parts {
         }
         for (key, row) in &rows {
             let decided = self.chain.decided(found, key, row.made);
-            let absent = match decided {
-                Some(_) => None,
-                None => row.absent.or(Some(now)),
+            let (decided, absent) = match decided {
+                Decided::Own => (None, None),
+                Decided::By(digest) => (Some(digest), None),
+                // Who comes back with the same password is as before.
+                Decided::Nobody => (row.decided, row.absent.or(Some(now))),
             };
-            // Who is gone and comes back with the same password is as before.
-            let decided = decided.unwrap_or(row.decided);
             if decided != row.decided || absent != row.absent {
                 transaction
                     .prepare_cached(

@@ -180,32 +180,29 @@ impl Parts {
             Some(address) => own_account(transaction, address)?,
             None => None,
         };
-        let account = match &there {
-            Some((account, imported)) => {
-                self.refuse_other_password(transaction, *account, imported.as_ref(), password)?;
-                *account
-            }
-            None => {
-                let row = AccountRow {
-                    local: &local,
-                    domain: &domain,
-                    hash: match password {
-                        Prepared::Hash(hash) | Prepared::Hashed(hash) => Some(hash.expose()),
-                        _ => None,
-                    },
-                    imported: match password {
-                        Prepared::Hash(hash) => Some(self.imported_digest(hash)),
-                        _ => None,
-                    },
-                    allow_clear_text: false,
-                    networks: &line.networks,
-                    main_password_over_pop3: None,
-                    created: self.clock.now(),
-                };
-                match self.adopted(transaction, &row)? {
-                    Some(id) => id,
-                    None => self.naming.insert_account(transaction, &row)?,
-                }
+        let account = if let Some((account, imported)) = &there {
+            self.refuse_other_password(transaction, *account, imported.as_ref(), password)?;
+            *account
+        } else {
+            let row = AccountRow {
+                local: &local,
+                domain: &domain,
+                hash: match password {
+                    Prepared::Hash(hash) | Prepared::Hashed(hash) => Some(hash.expose()),
+                    _ => None,
+                },
+                imported: match password {
+                    Prepared::Hash(hash) => Some(self.imported_digest(hash)),
+                    _ => None,
+                },
+                allow_clear_text: false,
+                networks: &line.networks,
+                main_password_over_pop3: None,
+                created: self.clock.now(),
+            };
+            match self.adopted(transaction, &row)? {
+                Some(id) => id,
+                None => self.naming.insert_account(transaction, &row)?,
             }
         };
         let mut given = false;

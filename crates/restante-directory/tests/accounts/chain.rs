@@ -1,5 +1,6 @@
 //! Passwd files chained beside the database (issue 4, "Authentication"; rulings 9 to 13).
 
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -87,7 +88,7 @@ async fn every_scheme_logs_in_from_a_file_and_the_file_stays_as_it_is() {
         .collect();
     let mut text = String::new();
     for ((_, hash), number) in golden.iter().zip(1..) {
-        text.push_str(&format!("u{number}@example.org:{hash}:1000:1000::/home::\n"));
+        writeln!(text, "u{number}@example.org:{hash}:1000:1000::/home::").unwrap();
     }
     let files = Files::new();
     let site = files.site(&text);

@@ -9,6 +9,7 @@ mod keeping;
 mod ledger;
 mod load;
 mod maildrop;
+mod passwd_files;
 mod site;
 mod store;
 mod torture;
