@@ -29,6 +29,7 @@ pub mod maildrop;
 pub mod naming;
 pub mod octets;
 pub mod prepared;
+pub mod proxy_header;
 pub mod sasl;
 pub mod secret;
 pub mod uidl;

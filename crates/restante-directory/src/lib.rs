@@ -32,6 +32,7 @@ mod clock;
 mod directory;
 mod domain;
 mod files;
+mod guess;
 mod hash_pool;
 mod import_file;
 mod import_line;
@@ -42,6 +43,7 @@ mod near;
 mod network;
 mod offered;
 mod password;
+mod prefix;
 mod records;
 mod refusal;
 mod rules;
@@ -58,10 +60,15 @@ pub use directory::{
     Account, Destination, Directory, Kept, Origin, Pending, ResolveError, Scope, Secrecy,
     Unavailable, VerifyError,
 };
+pub use guess::{
+    Allowed, Attempt, Begun, FileError, GuessSettings, Guesses, Outcome as GuessOutcome, Shown,
+    Subject, Told,
+};
 pub use import_file::{ImportError, ImportLines, import_lines};
 pub use kind::Kind;
 pub use manage::{Manage, Outcome};
 pub use offered::Offered;
+pub use prefix::Prefix;
 pub use records::{
     AccountChange, AccountFile, AccountRecord, AddressRecord, AppPasswordChange, AppPasswordRecord,
     Filter, GeneratedAppPassword, ImportBatch, ImportLine, ImportProblem, ImportReport, LastUse,

@@ -6,10 +6,10 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use restante_directory::Prefix;
 use tokio::time::Instant;
 
 use crate::guard::nudge::{Nudge, Word};
-use crate::guard::prefix::Prefix;
 
 /// How long a connection without a login is left alone, whatever the pressure: time for a
 /// handshake and a login.

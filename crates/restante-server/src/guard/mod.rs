@@ -5,7 +5,6 @@ pub mod leases;
 pub mod limits;
 pub(crate) mod nudge;
 pub(crate) mod penalty;
-mod prefix;
 pub mod presence;
 mod queue;
 pub(crate) mod shown;

@@ -10,9 +10,8 @@ use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use restante_directory::Prefix;
 use tokio::time::Instant;
-
-use crate::guard::prefix::Prefix;
 
 /// Keys a generation holds; one is 32 octets.
 const KEYS_MAX: usize = 16 * 1024;
