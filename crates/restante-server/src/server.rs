@@ -26,6 +26,7 @@ use crate::net::tls::{Certificate, Tls, TlsError, TlsSettings};
 use crate::net::watch_files::FilesChanged;
 use crate::session::accepted::{Accepted, serve, turn_away};
 use crate::session::context::Context;
+use crate::session::proxied::{Door, contains, serve_proxied};
 use crate::session::services::Services;
 use crate::session::settings::{IntakeSettings, Pop3Settings};
 
@@ -78,6 +79,7 @@ struct Bound {
     service: Service,
     socket: listen::Socket,
     cleartext_from: Arc<[ipnet::IpNet]>,
+    proxy_from: Arc<[ipnet::IpNet]>,
 }
 
 /// Reaches a server while it runs. Cheap to clone.
@@ -131,7 +133,7 @@ impl Server {
         };
         let mut problems = Vec::new();
         let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
-        for Listener { service, at, cleartext_from } in settings.listeners {
+        for Listener { service, at, cleartext_from, proxy_from } in settings.listeners {
             let shown = at.to_string();
             let opened = if service == Service::Pop3s && tls.is_none() && tls_problem.is_none() {
                 // P-125: without a certificate port 995 is not opened.
@@ -142,8 +144,8 @@ impl Server {
             match opened {
                 Ok((socket, address)) => {
                     addresses.push((service, address));
-                    let cleartext_from = cleartext_from.into();
-                    listeners.push(Bound { service, socket, cleartext_from });
+                    let (cleartext_from, proxy_from) = (cleartext_from.into(), proxy_from.into());
+                    listeners.push(Bound { service, socket, cleartext_from, proxy_from });
                 }
                 Err(problem) => problems.push(BindError { service, at: shown, problem }),
             }
@@ -331,25 +333,53 @@ fn admit(
     sessions: &mut JoinSet<()>,
 ) {
     let service = bound.service;
+    let is_proxied = !bound.proxy_from.is_empty();
+    if is_proxied && !contains(&bound.proxy_from, peer) {
+        // P-230: nothing is said.
+        let why = "it is none of the proxies that the listener names";
+        context.stats.connections_refused.of(service).increment();
+        events::connection_refused(service, peer, why);
+        return;
+    }
     let nudge = Arc::new(Nudge::default());
     let address = match peer {
-        Peer::Tcp(address) => Some(address.ip()),
-        Peer::Local { .. } => None,
+        Peer::Tcp(address) if !is_proxied => Some(address.ip()),
+        Peer::Tcp(_) | Peer::Local { .. } => None,
     };
     let trusted = service == Service::Lmtp;
     match context.gate.admit(address, trusted, &nudge, Instant::now()) {
         Ok(admission) => {
             context.stats.connections.of(service).increment();
-            let cleartext = peer.is_loopback()
-                || bound.cleartext_from.iter().any(|network| network.contains(&peer.ip()));
-            let present = context.roll.enter(service, peer, &nudge);
-            let accepted = Accepted { socket, peer, service, cleartext, admission, present, nudge };
-            sessions.spawn(serve(accepted, Arc::clone(context)));
+            let door = Door { service, cleartext_from: Arc::clone(&bound.cleartext_from) };
+            let context = Arc::clone(context);
+            if is_proxied {
+                sessions.spawn(serve_proxied(socket, peer, door, (admission, nudge), context));
+            } else {
+                let cleartext = door.takes_cleartext(peer);
+                let present = context.roll.enter(service, peer, &nudge);
+                let tls_at_proxy = false;
+                sessions.spawn(serve(
+                    Accepted {
+                        socket,
+                        peer,
+                        service,
+                        cleartext,
+                        tls_at_proxy,
+                        admission,
+                        present,
+                        nudge,
+                    },
+                    context,
+                ));
+            }
         }
         Err(why) => {
             context.stats.connections_refused.of(service).increment();
             events::connection_refused(service, peer, why.text());
-            turn_away(&socket, service, why);
+            // A proxy has not said yet who calls, and what.
+            if !is_proxied {
+                turn_away(&socket, service, why);
+            }
         }
     }
 }

@@ -163,7 +163,12 @@ fn services() -> Services {
 }
 
 fn listener(service: Service, at: &str) -> Listener {
-    Listener { service, at: Bind::Tcp(at.parse().unwrap()), cleartext_from: Vec::new() }
+    Listener {
+        service,
+        at: Bind::Tcp(at.parse().unwrap()),
+        cleartext_from: Vec::new(),
+        proxy_from: Vec::new(),
+    }
 }
 
 // C3, P-190, D23, P-125: every listener that cannot be opened is told at once, and why
@@ -184,6 +189,7 @@ async fn all_problems_with_listeners_are_told_at_once() {
                 service: Service::Lmtp,
                 at: Bind::Unix { path: file.clone(), mode: 0o600 },
                 cleartext_from: Vec::new(),
+                proxy_from: Vec::new(),
             },
             listener(Service::Pop3, "127.0.0.1:0"),
         ]),
@@ -210,7 +216,12 @@ async fn dual_stack_inherited_and_unix_listeners() {
     let path = folder.path().join("pop3.sock");
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
     let inherited = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let at = |at| Listener { service: Service::Pop3, at, cleartext_from: Vec::new() };
+    let at = |at| Listener {
+        service: Service::Pop3,
+        at,
+        cleartext_from: Vec::new(),
+        proxy_from: Vec::new(),
+    };
     let server = Server::bind(
         settings(vec![
             listener(Service::Pop3, "[::]:0"),

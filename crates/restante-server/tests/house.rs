@@ -49,6 +49,8 @@ pub(crate) struct Plan {
     pub(crate) limits: Limits,
     pub(crate) sessions: Sessions,
     pub(crate) tls: bool,
+    /// The proxies in front of all TCP listeners.
+    pub(crate) proxies: Vec<ipnet::IpNet>,
     pub(crate) drain: Duration,
 }
 
@@ -62,6 +64,7 @@ impl Default for Plan {
             limits: Limits { connections_max: Some(1000), ..Limits::default() },
             sessions: Sessions::Exclusive { lock_wait: Duration::ZERO },
             tls: true,
+            proxies: Vec::new(),
             drain: Duration::from_mins(1),
         }
     }
@@ -230,12 +233,18 @@ impl House {
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut listeners: Vec<Listener> = services
             .into_iter()
-            .map(|service| Listener { service, at: Bind::Tcp(loopback), cleartext_from: vec![] })
+            .map(|service| Listener {
+                service,
+                at: Bind::Tcp(loopback),
+                cleartext_from: vec![],
+                proxy_from: plan.proxies.clone(),
+            })
             .collect();
         listeners.push(Listener {
             service: Service::Lmtp,
             at: Bind::Unix { path: folder.path().join("lmtp.sock"), mode: 0o660 },
             cleartext_from: vec![],
+            proxy_from: vec![],
         });
         let settings = Settings {
             hostname: "mail.example.org".to_owned(),

@@ -14,6 +14,7 @@ mod mechanisms;
 mod order;
 mod poison;
 mod pop3;
+mod proxied;
 mod quota;
 mod regressions;
 mod scripted;

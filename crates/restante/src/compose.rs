@@ -431,13 +431,18 @@ fn listeners(settings: &Settings, inherited: Vec<(Service, OwnedFd)>) -> Vec<Lis
         }
     }
     for (service, socket) in inherited {
-        let cleartext_from = match service {
-            Service::Pop3 => {
-                listen.pop3.iter().flat_map(|one| one.cleartext_from.clone()).collect()
-            }
-            Service::Pop3s | Service::Lmtp | Service::Smtp => Vec::new(),
+        let written = match service {
+            Service::Pop3 => &listen.pop3,
+            Service::Pop3s => &listen.pop3s,
+            Service::Lmtp => &listen.lmtp,
+            Service::Smtp => &listen.smtp,
         };
-        listeners.push(Listener { service, at: Bind::Inherited(socket), cleartext_from });
+        listeners.push(Listener {
+            service,
+            at: Bind::Inherited(socket),
+            cleartext_from: written.iter().flat_map(|one| one.cleartext_from.clone()).collect(),
+            proxy_from: written.iter().flat_map(|one| one.proxy_from.clone()).collect(),
+        });
     }
     listeners
 }
@@ -447,7 +452,12 @@ fn listener(service: Service, written: &ListenerSetting) -> Listener {
         At::Tcp(address) => Bind::Tcp(*address),
         At::Unix { path, mode } => Bind::Unix { path: path.clone(), mode: *mode },
     };
-    Listener { service, at, cleartext_from: written.cleartext_from.clone() }
+    Listener {
+        service,
+        at,
+        cleartext_from: written.cleartext_from.clone(),
+        proxy_from: written.proxy_from.clone(),
+    }
 }
 
 fn unopened(what: &str, state: &Path, error: &dyn Display) -> Failure {

@@ -141,28 +141,19 @@ impl Gate {
         if state.connections >= self.connections_max {
             return Err(Refused::Full);
         }
-        if let Some((source, network)) = address {
-            let full = count(&state.by_address, &source) >= self.limits.connections_per_address_max
-                || count(&state.unauthenticated_by_address, &source)
-                    >= self.limits.unauthenticated_per_address_max
-                || count(&state.unauthenticated_by_network, &network)
-                    >= self.limits.unauthenticated_per_network_max;
-            if full {
-                return Err(Refused::Address);
-            }
+        if address.is_some_and(|prefixes| state.is_full(prefixes, &self.limits)) {
+            return Err(Refused::Address);
         }
         if !trusted && state.unauthenticated.len() >= self.unauthenticated_max {
             state.make_room(now);
             return Err(Refused::Full);
         }
+        if let Some(prefixes) = address {
+            state.enter(prefixes, &self.limits)?;
+        }
         state.connections = state.connections.saturating_add(1);
         state.next = state.next.saturating_add(1);
         let number = state.next;
-        if let Some((source, network)) = address {
-            raise(&mut state.by_address, source);
-            raise(&mut state.unauthenticated_by_address, source);
-            raise(&mut state.unauthenticated_by_network, network);
-        }
         if !trusted {
             let waiting = Waiting { nudge: Arc::clone(nudge), active: now, displaced: false };
             state.unauthenticated.insert(number, waiting);
@@ -196,6 +187,27 @@ impl Gate {
 }
 
 impl State {
+    /// Whether an address, or its network, has all the connections it may have.
+    fn is_full(&self, (source, network): (Prefix, Prefix), limits: &Limits) -> bool {
+        count(&self.by_address, &source) >= limits.connections_per_address_max
+            || count(&self.unauthenticated_by_address, &source)
+                >= limits.unauthenticated_per_address_max
+            || count(&self.unauthenticated_by_network, &network)
+                >= limits.unauthenticated_per_network_max
+    }
+
+    /// Counts a connection of an address that has not logged in.
+    fn enter(&mut self, prefixes: (Prefix, Prefix), limits: &Limits) -> Result<(), Refused> {
+        if self.is_full(prefixes, limits) {
+            return Err(Refused::Address);
+        }
+        let (source, network) = prefixes;
+        raise(&mut self.by_address, source);
+        raise(&mut self.unauthenticated_by_address, source);
+        raise(&mut self.unauthenticated_by_network, network);
+        Ok(())
+    }
+
     /// Tells the connection that was idle longest to go.
     fn make_room(&mut self, now: Instant) {
         let oldest = self
@@ -212,6 +224,23 @@ impl State {
 }
 
 impl Admission {
+    /// Where the connection comes from, of which only the proxy was known before: the limits by
+    /// address hold for that.
+    ///
+    /// # Errors
+    /// Why it is turned away after all.
+    pub(crate) fn comes_from(&mut self, address: IpAddr) -> Result<(), Refused> {
+        if !self.unauthenticated || self.gate.limits.exempt_loopback && address.is_loopback() {
+            return Ok(());
+        }
+        let prefixes = (Prefix::of_address(address), Prefix::of_network(address));
+        let mut state = self.gate.state();
+        state.enter(prefixes, &self.gate.limits)?;
+        drop(state);
+        self.address = Some(prefixes);
+        Ok(())
+    }
+
     /// The peer has said something.
     pub(crate) fn active(&self, now: Instant) {
         if self.unauthenticated

@@ -90,8 +90,8 @@ events! {
     warn accept_failed(service: Service, error: &std::io::Error) =
         "The system could not hand over a connection; the listener goes on in a moment.",
         "{service}: cannot accept: {error}";
-    info connection_refused(service: Service, peer: Peer, why: &'static str) =
-        "A connection was turned away by the limits.", "{service} from {peer}: refused: {why}";
+    info connection_refused(service: Service, peer: Peer, why: &str) =
+        "A connection was turned away: by the limits, or since it is no proxy or brought no PROXY header.", "{service} from {peer}: refused: {why}";
     info handshake_failed(session: u64, service: Service, peer: Peer, error: &std::io::Error) =
         "A TLS handshake failed.", "[{session}] {service} from {peer}: TLS handshake failed: {error}";
     info wrong_port(session: u64, service: Service, peer: Peer) =

@@ -170,6 +170,8 @@ numbers! {
         "restante_connections_open", "Connections that are open now.";
     connections_refused: ByService<Counter> =
         "restante_connections_refused", "Connections turned away with a line, by the limits.";
+    proxy_headers_refused: Counter =
+        "restante_proxy_headers_refused", "Connections of proxies that did not begin with a PROXY header.";
     connections_displaced: Counter =
         "restante_connections_displaced", "Idle connections without a login that had to make room.";
     accept_failures: Counter =

@@ -27,6 +27,9 @@ pub struct Listener {
     /// From which networks a password may come without TLS, where the account allows it too.
     /// Loopback always may.
     pub cleartext_from: Vec<IpNet>,
+    /// The proxies that connect there. Where some are named, nobody else may, and each
+    /// connection begins with a PROXY header (P-230).
+    pub proxy_from: Vec<IpNet>,
 }
 
 /// Where to listen.

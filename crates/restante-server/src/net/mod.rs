@@ -6,6 +6,7 @@ pub(crate) mod channel;
 pub(crate) mod conn;
 pub mod listen;
 pub mod owner;
+pub(crate) mod proxy_header;
 pub mod service;
 pub(crate) mod socket;
 pub mod tls;

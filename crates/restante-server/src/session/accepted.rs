@@ -24,6 +24,8 @@ pub(crate) struct Accepted {
     pub(crate) service: Service,
     /// Whether a password may come without TLS.
     pub(crate) cleartext: bool,
+    /// TLS ends at a proxy, behind which nobody listens.
+    pub(crate) tls_at_proxy: bool,
     pub(crate) admission: Admission,
     pub(crate) present: Present,
     pub(crate) nudge: Arc<Nudge>,
@@ -31,10 +33,12 @@ pub(crate) struct Accepted {
 
 /// Serves one connection from accept to close.
 pub(crate) async fn serve(accepted: Accepted, context: Arc<Context>) {
-    let Accepted { socket, peer, service, cleartext, admission, present, nudge } = accepted;
+    let Accepted { socket, peer, service, cleartext, tls_at_proxy, admission, present, nudge } =
+        accepted;
     let _open = Open::new(&context, service, peer, present.id());
     let mut connection = Connection::new(socket, Arc::clone(&nudge), context.limits.write);
-    let mut visit = Visit { peer, service, cleartext, admission, present, nudge, secured: None };
+    let mut visit =
+        Visit { peer, service, cleartext, tls_at_proxy, admission, present, nudge, secured: None };
     if service == Service::Pop3s {
         let Some(tls) = &context.tls else { return };
         if let Ok(secured) = begin_with_tls(&mut connection, tls, &visit, &context).await {

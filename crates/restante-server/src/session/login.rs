@@ -126,6 +126,7 @@ fn welcome(login: &Login, visit: &mut Visit, context: &Context) {
     // P-132
     let secrecy = match &visit.secured {
         Some(secured) => format!("{} {}", secured.version, secured.suite),
+        None if visit.tls_at_proxy => "TLS as far as the proxy".to_owned(),
         None if visit.peer.is_loopback() => "without TLS, on this machine".to_owned(),
         None => {
             context.stats.logins_cleartext.increment();

@@ -13,6 +13,7 @@ mod leased;
 mod lmtp;
 mod login;
 mod pop3;
+pub(crate) mod proxied;
 mod retrieve;
 mod room;
 pub mod services;

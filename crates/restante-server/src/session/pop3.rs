@@ -322,7 +322,7 @@ impl Driver<'_> {
     async fn verify(&mut self, credentials: Credentials) -> Answer {
         let (context, peer) = (self.context, self.visit.peer);
         let name = credentials.name().to_vec();
-        let private = self.visit.secured.is_some() || peer.is_loopback();
+        let private = self.visit.secured.is_some() || self.visit.tls_at_proxy || peer.is_loopback();
         let secrecy = if private { Secrecy::Private } else { Secrecy::Clear };
         let origin = Origin { address: peer.ip(), scope: Scope::Pop3, secrecy };
         let attempt = context.penalties.begin(&name, peer.ip(), Instant::now());

@@ -13,6 +13,8 @@ pub(crate) struct Visit {
     pub(crate) peer: Peer,
     pub(crate) service: Service,
     pub(crate) cleartext: bool,
+    /// TLS ends at a proxy, behind which nobody listens.
+    pub(crate) tls_at_proxy: bool,
     pub(crate) admission: Admission,
     pub(crate) present: Present,
     pub(crate) nudge: Arc<Nudge>,

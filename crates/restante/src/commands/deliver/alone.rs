@@ -33,7 +33,8 @@ pub(super) fn with_intake<T>(
         .map_err(|error| Failure::new(format!("cannot make a temporary folder: {error}")))?;
     let path = folder.path().join("lmtp");
     let at = Bind::Unix { path: path.clone(), mode: 0o600 };
-    let listener = Listener { service: Service::Lmtp, at, cleartext_from: Vec::new() };
+    let listener =
+        Listener { service: Service::Lmtp, at, cleartext_from: Vec::new(), proxy_from: Vec::new() };
     let settings = restante_server::Settings {
         listeners: vec![listener],
         tls: None,

@@ -26,6 +26,14 @@ pub(crate) struct ListenerSetting {
     pub(crate) at: At,
     /// Networks from which passwords may come in clear text.
     pub(crate) cleartext_from: Vec<IpNet>,
+    /// The proxies that connect there, each connection with a PROXY header; nobody else may.
+    pub(crate) proxy_from: Vec<IpNet>,
+}
+
+impl ListenerSetting {
+    const fn plain(at: At) -> Self {
+        Self { at, cleartext_from: Vec::new(), proxy_from: Vec::new() }
+    }
 }
 
 /// Where to listen.
@@ -51,7 +59,7 @@ impl Kind for Listeners {
 
     fn describe(&self) -> String {
         "\"address:port\", \"unix:/path\", \"off\", or a list of them; in place of each string a \
-         table { at = \"…\", cleartext_from = [\"192.168.7.0/24\"] } or \
+         table { at = \"…\", cleartext_from = [\"192.168.7.0/24\"], proxy_from = [\"10.0.0.5/32\"] } or \
          { at = \"unix:…\", mode = \"0660\" }"
             .to_owned()
     }
@@ -78,7 +86,7 @@ impl Kind for OneListener {
     fn parse(&self, name: &str, value: &Spanned<DeValue<'_>>) -> Result<Self::Value, Vec<Problem>> {
         match value.get_ref() {
             DeValue::String(text) => match at(name, text) {
-                Ok(at) => Ok(Some(ListenerSetting { at, cleartext_from: Vec::new() })),
+                Ok(at) => Ok(Some(ListenerSetting::plain(at))),
                 Err(problem) => Err(vec![problem.at(value.span())]),
             },
             DeValue::Table(_) => table(name, value).map(Some),
@@ -95,7 +103,8 @@ fn table(name: &str, value: &Spanned<DeValue<'_>>) -> Result<ListenerSetting, Ve
         return Err(vec![wrong_type(name, value, "a table")]);
     };
     let mut problems = Vec::new();
-    let (mut place, mut cleartext_from, mut mode) = (None, Vec::new(), None);
+    let (mut place, mut mode) = (None, None);
+    let (mut cleartext_from, mut proxy_from) = (Vec::new(), Vec::new());
     for (key, field) in fields {
         let field_name = format!("{name}.{}", key.get_ref());
         match (key.get_ref().as_ref(), field.get_ref()) {
@@ -108,6 +117,10 @@ fn table(name: &str, value: &Spanned<DeValue<'_>>) -> Result<ListenerSetting, Ve
                 Ok(networks) => cleartext_from = networks,
                 Err(found) => problems.extend(found),
             },
+            ("proxy_from", _) => match List(Network).parse(&field_name, field) {
+                Ok(networks) => proxy_from = networks,
+                Err(found) => problems.extend(found),
+            },
             ("mode", _) => match parse_mode(&field_name, field) {
                 Ok(found) => mode = Some((found, key.span())),
                 Err(problem) => problems.push(problem),
@@ -115,10 +128,13 @@ fn table(name: &str, value: &Spanned<DeValue<'_>>) -> Result<ListenerSetting, Ve
             (other, _) => {
                 let problem =
                     Problem::error(format!("`{field_name}` is no setting")).at(key.span());
-                problems.push(match nearest(other, ["at", "cleartext_from", "mode"]) {
-                    Some(near) => problem.help(format!("did you mean `{near}`?")),
-                    None => problem.help("a listener has `at`, `cleartext_from` and `mode`"),
-                });
+                problems.push(
+                    match nearest(other, ["at", "cleartext_from", "proxy_from", "mode"]) {
+                        Some(near) => problem.help(format!("did you mean `{near}`?")),
+                        None => problem
+                            .help("a listener has `at`, `cleartext_from`, `proxy_from` and `mode`"),
+                    },
+                );
             }
         }
     }
@@ -134,10 +150,15 @@ fn table(name: &str, value: &Spanned<DeValue<'_>>) -> Result<ListenerSetting, Ve
         (Some(At::Tcp(_)), Some((_, span))) => {
             Err(vec![Problem::error(format!("`{name}.mode` is for Unix sockets")).at(span)])
         }
+        (Some(At::Unix { .. }), _) if !proxy_from.is_empty() => Err(vec![
+            Problem::error(format!("`{name}.proxy_from` is for TCP"))
+                .at(value.span())
+                .help("at = \"[::]:995\""),
+        ]),
         (Some(At::Unix { path, .. }), Some((mode, _))) => {
-            Ok(ListenerSetting { at: At::Unix { path, mode }, cleartext_from })
+            Ok(ListenerSetting { at: At::Unix { path, mode }, cleartext_from, proxy_from })
         }
-        (Some(at), None) => Ok(ListenerSetting { at, cleartext_from }),
+        (Some(at), None) => Ok(ListenerSetting { at, cleartext_from, proxy_from }),
     }
 }
 
@@ -209,7 +230,7 @@ mod tests {
     }
 
     fn tcp(text: &str) -> ListenerSetting {
-        ListenerSetting { at: At::Tcp(text.parse().unwrap()), cleartext_from: Vec::new() }
+        ListenerSetting::plain(At::Tcp(text.parse().unwrap()))
     }
 
     #[test]
@@ -222,6 +243,8 @@ mod tests {
         );
         let lan = parse("{ at = \"0.0.0.0:110\", cleartext_from = [\"192.168.7.0/24\"] }").unwrap();
         assert_eq!(lan[0].cleartext_from, ["192.168.7.0/24".parse().unwrap()]);
+        let proxied = parse("{ at = \"[::]:995\", proxy_from = [\"10.0.0.5/32\"] }").unwrap();
+        assert_eq!(proxied[0].proxy_from, ["10.0.0.5/32".parse().unwrap()]);
         let unix = parse("{ at = \"unix:/run/r/lmtp.sock\", mode = \"0666\" }").unwrap();
         assert_eq!(unix[0].at, At::Unix { path: "/run/r/lmtp.sock".into(), mode: 0o666 });
     }
@@ -240,6 +263,8 @@ mod tests {
             ("{ at = \"[::]:110\", cleartext_from = \"10.0.0.1\" }", "\"10.0.0.1/32\""),
             ("{ at = \"[::]:110\", cleartext_from = \"10.0.0.1/8\" }", "\"10.0.0.0/8\""),
             ("{ at = \"[::]:110\", cleartext_from = \"0.0.0.0/0\" }", "names everybody"),
+            ("{ at = \"[::]:110\", proxy_form = [] }", "did you mean `proxy_from`?"),
+            ("{ at = \"unix:/run/l.sock\", proxy_from = [\"10.0.0.0/8\"] }", "is for TCP"),
             ("{ mode = \"0660\" }", "does not say where"),
             ("{ at = \"[::]:110\", mode = \"0660\" }", "is for Unix sockets"),
         ] {
