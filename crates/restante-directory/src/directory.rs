@@ -71,6 +71,12 @@ pub trait Directory: Send + Sync + 'static {
     /// Whether a session of this account may go on: it was neither disabled nor removed, and
     /// the credential that it used still holds. Cheap: asked now and then in a session.
     fn still_valid(&self, account: &Account) -> bool;
+
+    /// A number that is another one as soon as what was refused might be right: an account, a
+    /// password or a rule has changed. `None`: it keeps no such number. Cheap: asked at each login.
+    fn version(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// From where credentials come.
@@ -203,6 +209,12 @@ pub enum VerifyError {
     Unavailable {
         /// For the log.
         detail: String,
+    },
+    /// Too many have failed from there: right or wrong, nothing is judged before so long.
+    #[error("too many failed logins from there, for {} seconds more", .wait.as_secs())]
+    TooMany {
+        /// How long.
+        wait: Duration,
     },
 }
 

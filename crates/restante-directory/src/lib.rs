@@ -61,8 +61,8 @@ pub use directory::{
     Unavailable, VerifyError,
 };
 pub use guess::{
-    Allowed, Attempt, Begun, FileError, GuessSettings, Guesses, Outcome as GuessOutcome, Shown,
-    Subject, Told,
+    Allowed, Attempt, Begun, FileError, Guarded, GuessKeeper, GuessSettings, Guesses, KeeperError,
+    Outcome as GuessOutcome, Shown, Subject, Told,
 };
 pub use import_file::{ImportError, ImportLines, import_lines};
 pub use kind::Kind;

@@ -34,4 +34,5 @@ mod server;
 pub mod session;
 
 pub use server::{BindError, DEATHS_MAX, Handle, Server, Settings, StartError};
+pub use ledger::guesses_told;
 pub use session::services::Services;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    account, address, app_password, check, completions, config, deliver, hold, maildrop, man,
+    account, address, app_password, check, completions, config, deliver, guard, hold, maildrop, man,
     restore, serve, status, store, trace, try_server,
 };
 use crate::output::{Failure, Output};
@@ -45,6 +45,8 @@ enum Command {
     Restore(restore::Args),
     /// Look at what is kept out of the listings, and destroy what is held
     Hold(hold::Args),
+    /// See who has guessed passwords too often, and let them in again
+    Guard(guard::Args),
     /// Look after the store as a whole: verify, back up, repair
     Store(store::Args),
     /// Print what can be configured
@@ -83,6 +85,7 @@ impl Arguments {
             Command::Trace(args) => trace::run(args, output),
             Command::Restore(args) => restore::run(args, output),
             Command::Hold(args) => hold::run(args, output),
+            Command::Guard(args) => guard::run(args, output),
             Command::Store(args) => store::run(args, output),
             Command::Config(args) => config::run(&args, output),
             Command::Man(args) => man::run(&args, Self::command(), output),

@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pop3_proto::server::policy::Utf8Legacy;
-use restante_directory::{Accounts, Batch, Directory, LoginDelay, Manage, Notices, Rules};
+use restante_directory::{
+    Accounts, Batch, Clock, Directory, Guarded, GuessKeeper, GuessSettings, LoginDelay, Manage, Notices,
+    Rules,
+};
 use restante_server::Services;
 use restante_server::guard::leases::LeaseSettings;
 use restante_server::guard::limits::Limits;
@@ -24,7 +27,7 @@ use restante_store::{Damage, Recovered, Repaired, Stats, Store, StoreError, Upke
 
 use crate::keepable::{self, beyond_custody};
 use crate::operations::binding;
-use crate::operations::{BindMaildir, Executor};
+use crate::operations::{BindMaildir, Executor, Guarding};
 use crate::output::Failure;
 use crate::runtime::block_on;
 use crate::settings::intake::BareLineEndsSetting;
@@ -36,6 +39,8 @@ use crate::standing::{Place, Standing, folder, made, standing};
 
 /// The accounts' database in the state folder.
 const ACCOUNTS: &str = "accounts.db";
+/// Guess control's file there.
+const GUESSES: &str = "guesses";
 
 /// The files of a configuration, open and locked.
 pub(crate) struct Backends {
@@ -45,6 +50,8 @@ pub(crate) struct Backends {
     pub(crate) directory: Arc<dyn Directory>,
     /// The acts on accounts.
     pub(crate) manage: Arc<dyn Manage>,
+    /// Who has tried too often.
+    guesses: Arc<GuessKeeper>,
     /// Which store it is.
     stands: Standing,
     /// What the mechanisms in use should remind of.
@@ -72,9 +79,18 @@ impl Backends {
                 None
             }
         };
-        let directory = Arc::clone(&accounts) as Arc<dyn Directory>;
-        let reminders = settings.mechanisms.words();
-        Ok(Self { store, directory, manage: accounts, stands, reminders, bind })
+        let (guesses, guesses_word) =
+            GuessKeeper::open(&state.join(GUESSES), guess_settings(settings), Clock::system())
+                .map_err(|error| unopened("guess control", state, &error))?;
+        let guarded = Guarded::new(
+            Arc::clone(&accounts) as Arc<dyn Directory>,
+            Arc::clone(guesses.guesses()),
+            Clock::system(),
+            restante_server::guesses_told,
+        );
+        let (directory, guesses) = (Arc::new(guarded), Arc::new(guesses));
+        let reminders = settings.mechanisms.words().into_iter().chain(guesses_word).collect();
+        Ok(Self { store, directory, manage: accounts, guesses, stands, reminders, bind })
     }
 
     /// What the operator should know of how the mail is kept and reached, a sentence each.
@@ -112,7 +128,13 @@ impl Backends {
 
     /// What does the commands' acts.
     pub(crate) fn executor(&self) -> Executor {
-        Executor::new(Arc::clone(&self.manage), Arc::clone(&self.store), self.bind.clone())
+        let guarding = Guarding::new(Arc::clone(&self.guesses));
+        Executor::new(
+            Arc::clone(&self.manage),
+            Arc::clone(&self.store),
+            guarding,
+            self.bind.clone(),
+        )
     }
 }
 
@@ -376,6 +398,20 @@ fn directory_settings(settings: &Settings, backend: Backend) -> restante_directo
         chain: settings.accounts.chain.clone(),
         notices: Notices::to(|word| tracing::warn!("{word}")),
         ..restante_directory::Settings::default()
+    }
+}
+
+fn guess_settings(settings: &Settings) -> GuessSettings {
+    let guard = &settings.guard;
+    let count = |count: Option<u64>| count.map(|count| u32::try_from(count).unwrap_or(u32::MAX));
+    GuessSettings {
+        failures_per_minute: count(guard.failures_per_minute),
+        failures_per_day: count(guard.failures_per_day),
+        account_failures_per_hour: count(guard.account_failures_per_hour),
+        never: guard.never.clone(),
+        exempt_loopback: settings.limits.exempt_loopback,
+        memory: room(Some(guard.memory)),
+        ..GuessSettings::default()
     }
 }
 

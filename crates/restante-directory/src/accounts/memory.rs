@@ -29,6 +29,13 @@ struct Contents {
 #[derive(Clone, Copy)]
 pub(super) struct Generation(u64);
 
+impl Generation {
+    /// Another one after each change.
+    pub(super) const fn number(self) -> u64 {
+        self.0
+    }
+}
+
 /// Each map is emptied when it has so many: simple, and rare. About 60 MB altogether.
 const ENTRIES_MAX: usize = 100_000;
 

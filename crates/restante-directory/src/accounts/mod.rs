@@ -201,6 +201,10 @@ impl Directory for Accounts {
             Err(_) => true,
         }
     }
+
+    fn version(&self) -> Option<u64> {
+        Some(self.parts.memory.generation().number())
+    }
 }
 
 impl Manage for Accounts {

@@ -1,5 +1,7 @@
 //! What is remembered of a source, of an account, of a place and of a wrong password.
 
+use std::net::IpAddr;
+
 use super::level::Level;
 use super::table::Worth;
 use crate::prefix::Prefix;
@@ -58,7 +60,10 @@ pub(super) struct Known(pub(super) u64);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Repeat {
     pub(super) until: u64,
-    pub(super) version: u64,
+    /// What the directory was then.
+    pub(super) version: Option<u64>,
+    /// From where; the networks of a credential may divide a source.
+    pub(super) address: IpAddr,
 }
 
 impl NameKey {

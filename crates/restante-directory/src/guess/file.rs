@@ -198,9 +198,9 @@ mod tests {
     }
 
     fn wrong(guesses: &Guesses, name: &str, password: &str, from: &str, now: u64) -> bool {
-        match guesses.begin(name, Some(password.as_bytes()), from.parse().unwrap(), 0, now) {
+        match guesses.begin(name, Some(password.as_bytes()), from.parse().unwrap(), Some(0), now) {
             Begun::Go(attempt) => {
-                guesses.end(attempt, Outcome::Wrong(0), now);
+                guesses.end(attempt, Outcome::Wrong(Some(0)), now);
                 true
             }
             _ => false,

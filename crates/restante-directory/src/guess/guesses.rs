@@ -88,10 +88,12 @@ pub struct Attempt {
 pub enum Outcome {
     /// It was right.
     Right,
-    /// It was wrong; the number is the version of the directory that said so.
-    Wrong(u64),
+    /// It was wrong; the number is the version of the directory that said so, if it has one.
+    Wrong(Option<u64>),
     /// Nobody could say.
     Undecided,
+    /// Whoever tried did not wait for the answer: it keeps its tokens.
+    Abandoned,
 }
 
 /// What the operator is told.
@@ -145,7 +147,7 @@ impl Guesses {
         name: &str,
         password: Option<&[u8]>,
         address: IpAddr,
-        version: u64,
+        version: Option<u64>,
         now: u64,
     ) -> Begun {
         let key = NameKey::of(name);
@@ -160,7 +162,10 @@ impl Guesses {
             inner.take(&self.limits, address, now);
         }
         let known = repeat.and_then(|repeat| inner.repeats.find(&repeat));
-        let still_wrong = known.is_some_and(|known| known.until > now && known.version == version);
+        let still_wrong = version.is_some()
+            && known.is_some_and(|known| {
+                known.until > now && known.version == version && known.address == address
+            });
         let guessed_at = inner.targets.find(&key).is_some_and(|target| {
             self.limits.hour.is_some_and(|hour| target.hour.wait(hour, now).is_some())
         });
@@ -198,13 +203,15 @@ impl Guesses {
                 inner.give_back(&self.limits, &attempt);
                 Vec::new()
             }
+            Outcome::Abandoned => Vec::new(),
             Outcome::Wrong(version) => {
                 if let Some(repeat) = attempt.repeat {
                     let until = inner.repeats.find(&repeat).map(|known| known.until);
                     let until = until
                         .filter(|until| *until > now)
                         .unwrap_or_else(|| now.saturating_add(millis(self.settings.repeat)));
-                    inner.repeats.put(repeat, Repeat { until, version }, now);
+                    let address = attempt.address;
+                    inner.repeats.put(repeat, Repeat { until, version, address }, now);
                 }
                 if is_repeat {
                     inner.give_back(&self.limits, &attempt);
@@ -228,6 +235,11 @@ impl Guesses {
         inner.allowed.push(allowed);
         inner.changed = true;
         true
+    }
+
+    /// What was to be written was not: it is to be written yet.
+    pub(super) fn changed(&self) {
+        self.inner().changed = true;
     }
 
     pub(super) fn inner(&self) -> MutexGuard<'_, Inner> {

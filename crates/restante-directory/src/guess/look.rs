@@ -151,7 +151,7 @@ mod tests {
     }
 
     fn begin(guesses: &Guesses, name: &str, password: &str, from: &str, now: u64) -> Begun {
-        guesses.begin(name, Some(password.as_bytes()), address(from), 0, now)
+        guesses.begin(name, Some(password.as_bytes()), address(from), Some(0), now)
     }
 
     fn go(begun: Begun) -> Attempt {
@@ -164,7 +164,7 @@ mod tests {
     /// Tries a wrong password; whether it was judged.
     fn wrong(guesses: &Guesses, name: &str, password: &str, from: &str, now: u64) -> bool {
         let Begun::Go(attempt) = begin(guesses, name, password, from, now) else { return false };
-        guesses.end(attempt, Outcome::Wrong(0), now);
+        guesses.end(attempt, Outcome::Wrong(Some(0)), now);
         true
     }
 
@@ -194,7 +194,7 @@ mod tests {
         let wait = loop {
             match begin(&guesses, "anna", &failed.to_string(), "192.0.2.7", now) {
                 Begun::Go(attempt) => {
-                    guesses.end(attempt, Outcome::Wrong(0), now);
+                    guesses.end(attempt, Outcome::Wrong(Some(0)), now);
                     failed += 1;
                 }
                 // The minute's part of it is over: what blocks then is the day's.
@@ -262,7 +262,7 @@ mod tests {
         assert!(!go(begin(&guesses, "anna", "x", "192.0.2.7", NOW)).still_wrong);
         assert!(wrong(&guesses, "anna", "x", "192.0.2.7", NOW));
         let tried = |version, now| {
-            let begun = guesses.begin("anna", Some(b"x"), address("192.0.2.7"), version, now);
+            let begun = guesses.begin("anna", Some(b"x"), address("192.0.2.7"), Some(version), now);
             let attempt = go(begun);
             let still_wrong = attempt.still_wrong;
             guesses.end(attempt, Outcome::Undecided, now);
@@ -298,7 +298,7 @@ mod tests {
         guesses.end(under_way.pop().unwrap(), Outcome::Right, NOW);
         under_way.push(go(begin(&guesses, "anna", "more", "192.0.2.7", NOW)));
         for attempt in under_way {
-            guesses.end(attempt, Outcome::Wrong(0), NOW);
+            guesses.end(attempt, Outcome::Wrong(Some(0)), NOW);
         }
         assert!(matches!(begin(&guesses, "anna", "more", "192.0.2.7", NOW), Begun::Blocked(_)));
     }
@@ -314,7 +314,7 @@ mod tests {
             for turn in 0..10 {
                 let from = format!("10.{net}.0.1");
                 let attempt = go(begin(&guesses, "anna", &format!("{net} {turn}"), &from, NOW));
-                told.extend(guesses.end(attempt, Outcome::Wrong(0), NOW));
+                told.extend(guesses.end(attempt, Outcome::Wrong(Some(0)), NOW));
             }
         }
         let flagged =
@@ -385,8 +385,8 @@ mod tests {
         assert_eq!(judged(&guesses, "192.0.2.7", 50, NOW), 10);
         for host in 0..100_000_u32 {
             let from = IpAddr::V4(std::net::Ipv4Addr::from_bits(0x0A00_0000 | host << 4));
-            if let Begun::Go(attempt) = guesses.begin("anna", None, from, 0, NOW) {
-                guesses.end(attempt, Outcome::Wrong(0), NOW);
+            if let Begun::Go(attempt) = guesses.begin("anna", None, from, Some(0), NOW) {
+                guesses.end(attempt, Outcome::Wrong(Some(0)), NOW);
             }
         }
         assert!(matches!(begin(&guesses, "anna", "x", "192.0.2.7", NOW), Begun::Blocked(_)));

@@ -114,6 +114,15 @@ events! {
     info login_refused(session: u64, peer: Peer, name: &[u8], reason: &str) =
         "A POP3 login failed for its name or password. The name is what was given.",
         "[{session}] login refused from {peer}, name \"{}\": {reason}", Outside(name);
+    info login_blocked(session: u64, peer: Peer, name: &[u8], seconds: u64) =
+        "A POP3 login was not judged: too many had failed from there. For fail2ban and its like.",
+        "[{session}] login blocked from {peer}, name \"{}\": too many failed logins from there, for {seconds} s more", Outside(name);
+    warn guesses_blocked(network: &str, failures: u32, seconds: u64) =
+        "A source, or a network around it, has failed so often that it is blocked for a while.",
+        "{network} is blocked for {seconds} s: {failures} failed logins; `restante guard why {network}` says more";
+    warn account_guessed_at(account: &[u8], failures: u32) =
+        "Somebody guesses at an account: places it was not used from have to wait. It is not locked.",
+        "somebody guesses at the password of \"{}\": {failures} failed logins; addresses that it was not used from wait", Outside(account);
     info login_in_use(session: u64, peer: Peer, account: &str, holder: &str) =
         "A POP3 login was refused because another session holds the maildrop.",
         "[{session}] login {} from {peer}: maildrop held {holder}", Outside(account.as_bytes());

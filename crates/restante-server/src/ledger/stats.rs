@@ -192,6 +192,8 @@ numbers! {
         "restante_logins", "POP3 logins that succeeded.";
     logins_refused: Counter =
         "restante_logins_refused", "POP3 logins with a wrong name or password.";
+    logins_blocked: Counter =
+        "restante_logins_blocked", "POP3 logins that were not judged, since too many had failed from there.";
     logins_in_use: Counter =
         "restante_logins_in_use", "POP3 logins refused because another session held the maildrop.";
     logins_failed: Counter =

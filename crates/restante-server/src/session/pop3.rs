@@ -353,6 +353,12 @@ impl Driver<'_> {
                 sleep(attempt.delay()).await;
                 Answer::Refused(Refusal::Credentials)
             }
+            Err(VerifyError::TooMany { wait }) => {
+                context.penalties.undecided(attempt);
+                context.stats.logins_blocked.increment();
+                events::login_blocked(self.visit.present.id(), peer, &name, wait.as_secs());
+                Answer::Refused(Refusal::TooManyFailures { wait })
+            }
             Err(VerifyError::Unavailable { detail }) => {
                 // P-082: never [AUTH].
                 context.penalties.undecided(attempt);

@@ -9,6 +9,7 @@ pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod deliver;
 pub(crate) mod findings;
+pub(crate) mod guard;
 mod hidden;
 pub(crate) mod hold;
 pub(crate) mod maildrop;

@@ -1,5 +1,6 @@
 //! What the control socket carries back, where the directory has no type for it.
 
+use restante_directory::{Allowed, Shown};
 use serde::{Deserialize, Serialize};
 
 /// How the server is.
@@ -37,6 +38,15 @@ pub(crate) struct CustodyNumbers {
     pub(crate) set_aside: u64,
     /// Destroyed because their time was over.
     pub(crate) expired: u64,
+}
+
+/// Who has failed logins, and who may fail as often as they like.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct GuardList {
+    /// Addresses, networks and accounts.
+    pub(crate) failures: Vec<Shown>,
+    /// Networks that commands have allowed.
+    pub(crate) allowed: Vec<Allowed>,
 }
 
 /// One listener.

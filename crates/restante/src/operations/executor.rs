@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::operations::answer::{AccountRemoved, CustodyNumbers, Listening, Status};
 use crate::operations::custody::Custodies;
+use crate::operations::guarding::Guarding;
 use crate::operations::keeping_order::KeepingOrder;
 use crate::operations::maildrops::Maildrops;
 use crate::operations::refusal::Refusal;
@@ -31,6 +32,7 @@ pub(crate) struct Executor {
     maildrops: Maildrops,
     order: KeepingOrder,
     custodies: Custodies,
+    guarding: Guarding,
     bind: Option<BindMaildir>,
     running: Option<Running>,
 }
@@ -50,12 +52,13 @@ impl Executor {
     pub(crate) fn new(
         manage: Arc<dyn Manage>,
         store: Arc<dyn Store>,
+        guarding: Guarding,
         bind: Option<BindMaildir>,
     ) -> Self {
         let maildrops = Maildrops::new(Arc::clone(&manage), Arc::clone(&store));
         let order = KeepingOrder::new(Arc::clone(&store));
         let custodies = Custodies::new(Arc::clone(&manage), Arc::clone(&store));
-        Self { manage, store, maildrops, order, custodies, bind, running: None }
+        Self { manage, store, maildrops, order, custodies, guarding, bind, running: None }
     }
 
     /// Inside a running server: sessions learn of changes, and the server can be asked how it is.
@@ -115,6 +118,10 @@ impl Executor {
             Request::HoldRelease { account, uidls } => {
                 value(self.custodies.release(account, uidls).await?)
             }
+            Request::GuardList => value(self.guarding.list()),
+            Request::GuardWhy { subject } => value(self.guarding.why(&subject)),
+            Request::GuardAllow(allowed) => value(self.guarding.allow(allowed)?),
+            Request::GuardClear { subject } => value(self.guarding.clear(&subject)?),
             Request::Restore { account, uidls, as_new } => {
                 value(self.custodies.restore(account, uidls, as_new).await?)
             }

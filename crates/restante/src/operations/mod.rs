@@ -13,6 +13,7 @@ pub(crate) mod binding;
 pub(crate) mod condition;
 mod custody;
 mod executor;
+mod guarding;
 mod keeping_order;
 mod maildrops;
 pub(crate) mod reach;
@@ -22,5 +23,6 @@ mod service;
 mod snapshots;
 pub(crate) mod story;
 
+pub(crate) use guarding::Guarding;
 pub(crate) use executor::{BindMaildir, Executor, Running};
 pub(crate) use service::ControlService;

@@ -3,7 +3,7 @@
 use crate::operations::story::Question;
 use mail_wire::Secret;
 use restante_directory::{
-    AccountChange, Filter, ImportBatch, NewAccount, NewAddress, NewAppPassword,
+    AccountChange, Allowed, Filter, ImportBatch, NewAccount, NewAddress, NewAppPassword,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -107,6 +107,22 @@ pub(crate) enum Request {
         account: String,
         /// Which; null: all.
         uidls: Option<Vec<String>>,
+    },
+    /// Who has failed logins, the blocked first. Answer:
+    /// [`GuardList`](super::answer::GuardList).
+    GuardList,
+    /// All that bears on an address, a network or a login name. Answer: a list of `Shown`.
+    GuardWhy {
+        /// Which.
+        subject: String,
+    },
+    /// Lets a network in whatever it does. Answer: the list of what is allowed.
+    GuardAllow(Allowed),
+    /// Forgets what bears on an address, a network or a login name. Answer: how many things were
+    /// forgotten.
+    GuardClear {
+        /// Which.
+        subject: String,
     },
     /// Offers withheld messages again. Answer: a list of
     /// [`Restored`](super::story::Restored).

@@ -8,6 +8,7 @@ use toml::de::DeTable;
 use crate::output::{Failure, Output};
 use crate::settings::accounts::AccountSettings;
 use crate::settings::document::{Document, position};
+use crate::settings::guard::Guard;
 use crate::settings::intake::Intake;
 use crate::settings::keeping::KeepingSettings;
 use crate::settings::limits::LimitSettings;
@@ -40,6 +41,8 @@ pub(crate) struct Settings {
     pub(crate) keeping: KeepingSettings,
     /// `[limits]`.
     pub(crate) limits: LimitSettings,
+    /// `[guard]`.
+    pub(crate) guard: Guard,
     /// `[timeouts]`.
     pub(crate) timeouts: Timeouts,
     /// `[mechanisms]`.
@@ -89,6 +92,7 @@ pub(crate) fn read(document: &Document) -> Reading {
             KeepingSettings::read,
         ),
         limits: reader.table(LimitSettings::NAME, LimitSettings::MEANING, LimitSettings::read),
+        guard: reader.table(Guard::NAME, Guard::MEANING, Guard::read),
         timeouts: reader.table(Timeouts::NAME, Timeouts::MEANING, Timeouts::read),
         mechanisms: reader.table(Mechanisms::NAME, Mechanisms::MEANING, Mechanisms::read),
         intake: reader.table(Intake::NAME, Intake::MEANING, Intake::read),

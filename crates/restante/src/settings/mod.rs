@@ -1,7 +1,7 @@
 //! The configuration: one definition of a setting gives parser, reference, example and errors.
 //!
 //! ```text
-//!   locate ──► document ──► reader ◄── site accounts tls listen store keeping limits timeouts …
+//!   locate ──► document ──► reader ◄── site accounts tls listen store keeping limits guard …
 //!                             │             (each setting defined where it is read)
 //!                             ├──► Settings      kinds/ what a setting takes, near: what was meant
 //!                             ├──► problems ──► report
@@ -11,6 +11,7 @@
 pub(crate) mod accounts;
 pub(crate) mod definition;
 pub(crate) mod document;
+pub(crate) mod guard;
 pub(crate) mod intake;
 pub(crate) mod keeping;
 pub(crate) mod kinds;
