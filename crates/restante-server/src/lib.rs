@@ -33,6 +33,6 @@ pub mod net;
 mod server;
 pub mod session;
 
-pub use server::{BindError, DEATHS_MAX, Handle, Server, Settings, StartError};
 pub use ledger::guesses_told;
+pub use server::{BindError, DEATHS_MAX, Handle, Server, Settings, StartError};
 pub use session::services::Services;

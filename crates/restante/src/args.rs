@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    account, address, app_password, check, completions, config, deliver, guard, hold, maildrop, man,
-    restore, serve, status, store, trace, try_server,
+    account, address, app_password, check, completions, config, deliver, guard, hold, maildrop,
+    man, restore, serve, status, store, trace, try_server,
 };
 use crate::output::{Failure, Output};
 

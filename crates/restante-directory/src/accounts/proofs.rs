@@ -44,7 +44,7 @@ impl Parts {
             let nobodys = parts.salt_of(&spelt);
             let found = parts.find(name).await.map_err(|error| match error {
                 VerifyError::Unavailable { detail } => Unavailable { detail },
-                VerifyError::Credentials { reason } => Unavailable { detail: reason.to_owned() },
+                other => Unavailable { detail: other.to_string() },
             })?;
             Ok(match found.1 {
                 Some(state) => parts.salt_of_account(&state),

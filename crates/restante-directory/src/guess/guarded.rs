@@ -1,6 +1,5 @@
 //! A directory with guess control in front of it: what has no token is not judged at all.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -211,4 +210,151 @@ fn marked(secret: &Secret<Vec<u8>>, origin: Origin) -> Secret<Vec<u8>> {
     let mut marked = vec![scope, secrecy];
     marked.extend_from_slice(secret.expose());
     Secret::new(marked)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+    use tokio::sync::Semaphore;
+
+    use super::super::settings::GuessSettings;
+    use super::*;
+
+    /// `right` is right; others wait for a permit before they are judged.
+    struct Slow {
+        permits: Semaphore,
+        judged: AtomicUsize,
+        version: AtomicU64,
+    }
+
+    impl Directory for Slow {
+        fn verify(
+            &self,
+            credentials: Credentials,
+            _: Origin,
+        ) -> Pending<'_, Result<Account, VerifyError>> {
+            Box::pin(async move {
+                self.judged.fetch_add(1, Ordering::Relaxed);
+                match credentials {
+                    Credentials::Password { password, .. } if password.expose() == b"right" => {
+                        Ok(Account::new(1, "anna", MaildropId::new(1)))
+                    }
+                    _ => {
+                        self.permits.acquire().await.unwrap().forget();
+                        Err(VerifyError::Credentials { reason: "wrong password" })
+                    }
+                }
+            })
+        }
+
+        fn resolve(
+            &self,
+            _: String,
+            _: Option<String>,
+        ) -> Pending<'_, Result<Vec<Destination>, ResolveError>> {
+            Box::pin(std::future::ready(Err(ResolveError::Unknown)))
+        }
+
+        fn kept(&self, _: Option<MaildropId>) -> Pending<'_, Result<Vec<Kept>, Unavailable>> {
+            Box::pin(std::future::ready(Ok(Vec::new())))
+        }
+
+        fn spread(&self) -> Pending<'_, Result<Spread, Unavailable>> {
+            Box::pin(std::future::ready(Err(Unavailable { detail: String::new() })))
+        }
+
+        fn still_valid(&self, _: &Account) -> bool {
+            true
+        }
+
+        fn version(&self) -> Option<u64> {
+            Some(self.version.load(Ordering::Relaxed))
+        }
+    }
+
+    fn guarded(permits: usize) -> (Arc<Slow>, Arc<Guarded>) {
+        let slow = Arc::new(Slow {
+            permits: Semaphore::new(permits),
+            judged: AtomicUsize::new(0),
+            version: AtomicU64::new(0),
+        });
+        let settings = GuessSettings { memory: 1 << 20, ..GuessSettings::default() };
+        let guesses = Arc::new(Guesses::new(settings).unwrap());
+        let clock = Clock::set_by(Arc::new(1_800_000_000.into()));
+        let guarded = Guarded::new(Arc::clone(&slow) as Arc<dyn Directory>, guesses, clock, drop);
+        (slow, Arc::new(guarded))
+    }
+
+    fn origin(secrecy: Secrecy) -> Origin {
+        Origin { address: "192.0.2.7".parse().unwrap(), scope: Scope::Pop3, secrecy }
+    }
+
+    async fn login(guarded: &Guarded, password: &str) -> Result<Account, VerifyError> {
+        let password = Secret::new(password.as_bytes().to_vec());
+        let credentials = Credentials::Password { authzid: None, name: b"anna".to_vec(), password };
+        guarded.verify(credentials, origin(Secrecy::Private)).await
+    }
+
+    // security §4.2 rule 1: no hash is computed for who has no token, not even for a right one
+    #[tokio::test]
+    async fn what_is_blocked_is_not_judged() {
+        let (slow, guarded) = guarded(100);
+        for turn in 0..10 {
+            let verdict = login(&guarded, &turn.to_string()).await;
+            assert!(matches!(verdict, Err(VerifyError::Credentials { .. })));
+        }
+        let verdict = login(&guarded, "right").await;
+        assert_eq!(verdict, Err(VerifyError::TooMany { wait: Duration::from_secs(6) }));
+        assert_eq!(slow.judged.load(Ordering::Relaxed), 10);
+    }
+
+    // Many at once behind one address: the eleventh waits until one of them has ended; rule 1:
+    // who hangs up before he is judged has used his token all the same.
+    #[tokio::test]
+    async fn who_is_behind_waits_for_the_others() {
+        let (slow, guarded) = guarded(0);
+        let others: Vec<_> = (0..10)
+            .map(|turn| {
+                let guarded = Arc::clone(&guarded);
+                tokio::spawn(async move { login(&guarded, &turn.to_string()).await })
+            })
+            .collect();
+        while slow.judged.load(Ordering::Relaxed) < 10 {
+            tokio::task::yield_now().await;
+        }
+        let behind = tokio::spawn({
+            let guarded = Arc::clone(&guarded);
+            async move { login(&guarded, "right").await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!behind.is_finished());
+        others[0].abort();
+        slow.permits.add_permits(9);
+        let mut gone = 0;
+        for other in others {
+            gone += usize::from(other.await.is_err());
+        }
+        assert_eq!(gone, 1);
+        assert!(matches!(behind.await.unwrap(), Err(VerifyError::TooMany { .. })));
+    }
+
+    // A25 costs no hash; A32 and rulings 1: what might be right by now is judged
+    #[tokio::test]
+    async fn a_repeat_is_judged_only_if_something_has_changed() {
+        let (slow, guarded) = guarded(100);
+        for _ in 0..100 {
+            let verdict = login(&guarded, "old").await;
+            assert!(matches!(verdict, Err(VerifyError::Credentials { .. })));
+        }
+        assert_eq!(slow.judged.load(Ordering::Relaxed), 1);
+        slow.version.store(1, Ordering::Relaxed);
+        login(&guarded, "old").await.unwrap_err();
+        assert_eq!(slow.judged.load(Ordering::Relaxed), 2);
+        let password = Secret::new(b"old".to_vec());
+        let again = Credentials::Password { authzid: None, name: b"anna".to_vec(), password };
+        guarded.verify(again, origin(Secrecy::Clear)).await.unwrap_err();
+        assert_eq!(slow.judged.load(Ordering::Relaxed), 3);
+        login(&guarded, "right").await.unwrap();
+    }
 }

@@ -150,7 +150,8 @@ fn show(shown: &[Shown], json: bool, output: Output) -> Result<(), Failure> {
         output.note("no failed logins are remembered");
         return Ok(());
     }
-    output.table(&table)
+    output.table(&table)?;
+    Ok(())
 }
 
 /// The kernel can drop what is blocked here; it forgets with us.
@@ -174,7 +175,8 @@ fn set(list: &GuardList, output: Output) -> Result<(), Failure> {
         }
         output.line("    }")?;
     }
-    output.line("}")
+    output.line("}")?;
+    Ok(())
 }
 
 fn told(allowed: &Allowed) -> String {

@@ -23,6 +23,6 @@ mod service;
 mod snapshots;
 pub(crate) mod story;
 
-pub(crate) use guarding::Guarding;
 pub(crate) use executor::{BindMaildir, Executor, Running};
+pub(crate) use guarding::Guarding;
 pub(crate) use service::ControlService;

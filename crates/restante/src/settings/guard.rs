@@ -38,43 +38,60 @@ impl Guard {
     /// Reads the table.
     pub(crate) fn read(reader: &mut Reader<'_>) -> Self {
         Self {
-            failures_per_minute: reader.setting(&count_or_unlimited(1..=MANY), Definition {
-                name: "failures_per_minute",
-                otherwise: Otherwise::Value("10"),
-                meaning: "Failed logins of one address (an IPv4 address, an IPv6 /64) in a \
+            failures_per_minute: reader.setting(
+                &count_or_unlimited(1..=MANY),
+                Definition {
+                    name: "failures_per_minute",
+                    otherwise: Otherwise::Value("10"),
+                    meaning: "Failed logins of one address (an IPv4 address, an IPv6 /64) in a \
                           minute; three times that for the network around it (/24, /48), nine \
                           times for the wider one (/20, /40). They come back one by one.",
-                reloads: false,
-            }),
-            failures_per_day: reader.setting(&count_or_unlimited(1..=MANY), Definition {
-                name: "failures_per_day",
-                otherwise: Otherwise::Value("50"),
-                meaning: "The same for a day.",
-                reloads: false,
-            }),
-            account_failures_per_hour: reader.setting(&count_or_unlimited(1..=MANY), Definition {
-                name: "account_failures_per_hour",
-                otherwise: Otherwise::Value("100"),
-                meaning: "Failed logins of one account in an hour, from wherever, after which \
+                    reloads: false,
+                },
+            ),
+            // security §4.2 rule 5: no block lasts longer than an hour.
+            failures_per_day: reader.setting(
+                &count_or_unlimited(24..=MANY),
+                Definition {
+                    name: "failures_per_day",
+                    otherwise: Otherwise::Value("50"),
+                    meaning: "The same for a day. A block lasts until one has come back: an hour, where \
+                              24 are allowed.",
+                    reloads: false,
+                },
+            ),
+            account_failures_per_hour: reader.setting(
+                &count_or_unlimited(1..=MANY),
+                Definition {
+                    name: "account_failures_per_hour",
+                    otherwise: Otherwise::Value("100"),
+                    meaning: "Failed logins of one account in an hour, from wherever, after which \
                           the operator is told, and addresses that did not log in to it within \
                           30 days wait two seconds before each try.",
-                reloads: false,
-            }),
-            never: reader.setting(&List(Network), Definition {
-                name: "never",
-                otherwise: Otherwise::Value("[]"),
-                meaning: "Networks that are never blocked: a webmail, the office. For a while: \
+                    reloads: false,
+                },
+            ),
+            never: reader.setting(
+                &List(Network),
+                Definition {
+                    name: "never",
+                    otherwise: Otherwise::Value("[]"),
+                    meaning: "Networks that are never blocked: a webmail, the office. For a while: \
                           `restante guard allow`.",
-                reloads: false,
-            }),
-            memory: reader.setting(&octets(1 << 20..=4 << 30), Definition {
-                name: "memory",
-                otherwise: Otherwise::Value("\"16MiB\""),
-                meaning: "What all that is remembered may take, whoever calls from wherever: \
+                    reloads: false,
+                },
+            ),
+            memory: reader.setting(
+                &octets(1 << 20..=4 << 30),
+                Definition {
+                    name: "memory",
+                    otherwise: Otherwise::Value("\"16MiB\""),
+                    meaning: "What all that is remembered may take, whoever calls from wherever: \
                           about 65,000 addresses and networks, 14,000 accounts and 130,000 \
                           places that accounts are used from.",
-                reloads: false,
-            }),
+                    reloads: false,
+                },
+            ),
         }
     }
 }

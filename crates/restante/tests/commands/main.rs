@@ -5,6 +5,7 @@ mod account;
 mod copying;
 mod custody;
 mod deliver;
+mod guarding;
 mod keeping;
 mod ledger;
 mod load;
