@@ -114,8 +114,10 @@ impl Backends {
         }
     }
 
-    /// Leaves the store in good order, when nobody uses it any more.
+    /// Leaves the files in good order, when nobody uses them any more.
     pub(crate) fn close(&self) {
+        // Who is blocked is forgotten otherwise: a nuisance, and no reason to fail.
+        let _written = self.guesses.write();
         if let Some(upkeep) = self.store.upkeep() {
             upkeep.close();
         }
