@@ -5,7 +5,7 @@
 //! whoever reads takes not one octet of what follows it (P-234). It is never detected: a
 //! listener has it or has not (P-230).
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// The octets that a reader begins with: no header is shorter.
 pub const FIRST_OCTETS: usize = 12;

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use pop3_proto::server::policy::Utf8Legacy;
 use restante_directory::{
-    Accounts, Batch, Clock, Directory, Guarded, GuessKeeper, GuessSettings, LoginDelay, Manage, Notices,
-    Rules,
+    Accounts, Batch, Clock, Directory, Guarded, GuessKeeper, GuessSettings, LoginDelay, Manage,
+    Notices, Rules,
 };
 use restante_server::Services;
 use restante_server::guard::leases::LeaseSettings;
