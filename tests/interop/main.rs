@@ -8,6 +8,7 @@ mod curl;
 mod delivery;
 mod expected;
 mod fetchers;
+mod mechanisms;
 mod openssl;
 mod poplib;
 mod postfix;

@@ -19,6 +19,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("postfix", "postfix"),
     ("fetchmail", "fetchmail"),
     ("mpop", "mpop"),
+    ("gsasl", "gsasl"),
     ("ps", "procps"),
     ("cc", "gcc"),
     ("c++", "g++"),
