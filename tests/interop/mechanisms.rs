@@ -23,7 +23,7 @@ fn mpop_logs_in_by_scram() {
     fs::write(&secret, app_password(&trial)).expect("written");
     let mpop = |mechanism: &str, secret: &str| {
         run(program("mpop", "mpop")
-            .args(["--file=/dev/null", "--host=localhost", "--status-only=on", "--debug"])
+            .args(["--file=/dev/null", "--host=localhost", "--status-only", "--debug"])
             .arg(format!("--port={}", trial.pop3s.port()))
             .arg(format!("--user={}", trial.user))
             .arg(format!("--auth={mechanism}"))
