@@ -26,8 +26,8 @@ use restante_store::conformance;
 use crate::examine;
 use crate::failure::Broken;
 use crate::faults::Failure;
+use crate::judged::Judged;
 use crate::persist::Choice;
-use crate::verdict::judge;
 use crate::world::{Failing, Had, World, settings};
 
 /// What was done.
@@ -76,18 +76,18 @@ impl fmt::Display for Counted {
 /// Tests the promises that have this in their names, each with each of its calls failing.
 pub(crate) fn fail_each(named: &str, tell: impl Fn(&str) + Sync) -> Failed {
     let mut failed = Failed::default();
-    let mut cases: Vec<Case> = Vec::new();
+    let (mut cases, judged) = (Vec::<Case>::new(), Judged::default());
     for promise in conformance::promises().filter(|promise| promise.contains(named)) {
         let healthy = World::new(None);
         let outcome = test(&healthy, promise).and_then(|seen| match seen {
             Seen::Kept => Ok(healthy.calls()),
             other => Err(Broken::new(0, format!("no call fails, and {other:?}"))),
         });
-        let judged = outcome.and_then(|calls| {
-            let crashes = crash_all(&healthy)?;
-            judge_all(healthy, true).map(|()| (calls, crashes))
+        let outcome = outcome.and_then(|calls| {
+            let crashes = crash_all(&healthy, &judged)?;
+            judge_all(healthy, &judged, true).map(|()| (calls, crashes))
         });
-        match judged {
+        match outcome {
             Ok((calls, crashes)) => {
                 failed.counted.crashes = failed.counted.crashes.saturating_add(crashes);
                 failed.counted.promises = failed.counted.promises.saturating_add(1);
@@ -101,7 +101,7 @@ pub(crate) fn fail_each(named: &str, tell: impl Fn(&str) + Sync) -> Failed {
     let (next, failed) = (AtomicUsize::new(0), Mutex::new(failed));
     let work = || {
         while let Some((promise, failing)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let outcome = case(promise, *failing);
+            let outcome = case(promise, *failing, &judged);
             let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
             failed.counted.tests = failed.counted.tests.saturating_add(1);
             match outcome {
@@ -134,7 +134,7 @@ fn modes(after: u64) -> impl Iterator<Item = Failing> {
 }
 
 /// One test with one fault; answers whether it was told of it.
-fn case(promise: &str, failing: Failing) -> Result<bool, Broken> {
+fn case(promise: &str, failing: Failing, judged: &Judged) -> Result<bool, Broken> {
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         let world = World::new(Some(failing));
         let is_told = match test(&world, promise)? {
@@ -150,7 +150,7 @@ fn case(promise: &str, failing: Failing) -> Result<bool, Broken> {
         if let Some(fault) = world.fault() {
             return Err(Broken::new(0, fault));
         }
-        judge_all(world, !failing.is_lasting)?;
+        judge_all(world, judged, !failing.is_lasting)?;
         Ok(is_told)
     }));
     outcome.unwrap_or_else(|panic| {
@@ -163,7 +163,10 @@ fn case(promise: &str, failing: Failing) -> Result<bool, Broken> {
 /// Whether a test complains of an error that it was told, and of nothing that it saw.
 fn is_told(world: &World, seen: &str) -> bool {
     // What reading a body meets is told to nobody but the test.
-    world.has_told(seen) || world.has_failed() && seen.contains("(os error ")
+    world.has_told(seen)
+        || world.has_failed() && seen.contains("(os error ")
+        // A retrieval is noted for nobody who waits: what is not noted does not go.
+        || world.has_lost_notes() && seen.starts_with("0 went, ")
 }
 
 /// What a test saw.
@@ -203,7 +206,7 @@ fn test(world: &World, promise: &str) -> Result<Seen, Broken> {
 }
 
 /// A crash before each call that changed something; answers how many those were.
-fn crash_all(world: &World) -> Result<usize, Broken> {
+fn crash_all(world: &World, judged: &Judged) -> Result<usize, Broken> {
     let settings = settings();
     let mut crashes = 0_usize;
     for (disk, noted) in world.noted() {
@@ -214,7 +217,7 @@ fn crash_all(world: &World) -> Result<usize, Broken> {
             for choice in choices.into_iter().take(count) {
                 crashes = crashes.saturating_add(1);
                 let image = moment.state.crashed(choice);
-                judge(image, &settings, &noted, true).map_err(|broken| {
+                judged.judge(image, &settings, &noted, true).map_err(|broken| {
                     let (at, call) = (moment.calls, moment.call);
                     let what = format!("{choice:?} before call {at}, {call}: {}", broken.what);
                     Broken::new(broken.invariant, what)
@@ -226,7 +229,7 @@ fn crash_all(world: &World) -> Result<usize, Broken> {
 }
 
 /// What each store of a world left.
-fn judge_all(world: World, is_certain: bool) -> Result<(), Broken> {
+fn judge_all(world: World, judged: &Judged, is_certain: bool) -> Result<(), Broken> {
     let settings = settings();
     for Had { disk, records, stepped } in world.into_stores() {
         let noted = records.noted().clone();
@@ -235,9 +238,9 @@ fn judge_all(world: World, is_certain: bool) -> Result<(), Broken> {
             move |broken: Broken| Broken::new(broken.invariant, format!("{when}: {}", broken.what))
         };
         examine::wrongs(&disk)?;
-        judge(state.clone(), &settings, &noted, is_certain).map_err(left("killed"))?;
+        judged.judge(state.clone(), &settings, &noted, is_certain).map_err(left("killed"))?;
         let cut = state.crashed(Choice::Synced);
-        judge(cut, &settings, &noted, is_certain).map_err(left("after a power cut"))?;
+        judged.judge(cut, &settings, &noted, is_certain).map_err(left("after a power cut"))?;
         disk.set_fault(None);
         if let Some(mut stepped) = stepped {
             examine::step_all(&mut stepped);
@@ -247,7 +250,7 @@ fn judge_all(world: World, is_certain: bool) -> Result<(), Broken> {
             stepped.end();
         }
         examine::wrongs(&disk)?;
-        judge(disk.state(), &settings, &noted, is_certain).map_err(left("ended"))?;
+        judged.judge(disk.state(), &settings, &noted, is_certain).map_err(left("ended"))?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@
 //!             └ shrink         └── disk ─── state ── inode, folder ── persist
 //!
 //!  main ── calls ──── world ── recorder ── noted ── fate
-//!             └────── verdict              the conformance suite, with each call failing
+//!             └────── judged ── verdict    the conformance suite, with each call failing
 //!
 //!  main ── exhaustive ── operations       all short sequences
 //!             │   └───── life, examine    as above
@@ -28,6 +28,8 @@
 
 mod act;
 mod answers;
+#[cfg(test)]
+mod believed;
 mod bugs;
 mod calls;
 mod chance;
@@ -49,6 +51,7 @@ mod history;
 mod inode;
 mod journal;
 mod judge;
+mod judged;
 mod laid;
 mod life;
 mod lived;

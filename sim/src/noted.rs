@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use mail_wire::{Form, MaildropId, MessageId};
 use restante_store::{Incoming, StoreError, Stored, Surrogate};
 
+use crate::digest::Digest;
 use crate::disk::SimDisk;
 use crate::fate::{Effect, Fate};
 use crate::message::stuffed;
@@ -100,6 +101,24 @@ impl Noted {
     /// How something went.
     pub(crate) fn answered(&self, asked: usize) -> Answered {
         self.asked.get(asked).map_or(Answered::Not, |asked| asked.answered)
+    }
+
+    /// All that decides what must be there, and not when it was asked.
+    pub(crate) fn digest(&self, digest: &mut Digest) {
+        for asked in &self.asked {
+            digest.octets(format!("{:?}", asked.answered).as_bytes());
+        }
+        for copy in &self.copies {
+            let Copy { octets, stand_in, wanted, .. } = copy;
+            digest.octets(octets);
+            digest.octets(stand_in.as_deref().unwrap_or_default());
+            let Copy { maildrop, added_by, uidl, id, is_over_quota, replaces, .. } = copy;
+            let rest = format!(
+                "{maildrop} {added_by} {uidl:?} {id:?} {is_over_quota} {replaces:?} {wanted:?} {}",
+                stand_in.is_some()
+            );
+            digest.octets(rest.as_bytes());
+        }
     }
 
     /// Whether anything was refused.
@@ -235,6 +254,13 @@ impl Records {
             Ok(_) | Err(StoreError::Absent { .. }) => Answered::Done,
             Err(_) => Answered::Refused,
         };
+        self.noted().answer(asked, answered, self.disk.calls());
+    }
+
+    /// An UPDATE was done, or not: nothing of it where a number is not listed.
+    pub(crate) fn committed<T>(&self, asked: usize, outcome: &Result<T, StoreError>) {
+        self.tell(outcome);
+        let answered = if outcome.is_ok() { Answered::Done } else { Answered::Refused };
         self.noted().answer(asked, answered, self.disk.calls());
     }
 

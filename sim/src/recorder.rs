@@ -237,7 +237,7 @@ impl Maildrop for Session {
             let effect = Effect::Delete(Box::new(self.view.clone()));
             let asked = self.records.want(self.maildrop, Some(&ids), &effect);
             let outcome = self.inner.commit(deletions).await;
-            self.records.done(asked, &outcome);
+            self.records.committed(asked, &outcome);
             outcome
         })
     }

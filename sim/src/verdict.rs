@@ -57,13 +57,12 @@ fn look(store: &LogStore, noted: &Noted) -> Result<There, Broken> {
             octets_listed = octets_listed.saturating_add(entry.octets.get());
             let octets = read(&*session, entry.number).map_err(cannot)?;
             let uidl = entry.uidl.to_string();
-            let known = noted.copies.iter().position(|copy| copy.uidl.as_ref() == Some(&uidl));
-            let Some(known) = known else {
+            let Some(known) = known(noted, (maildrop, &uidl, entry.id.get())) else {
                 left.push((uidl, octets, entry.id.get()));
                 continue;
             };
-            let right = noted.copies.get(known).filter(|copy| copy.maildrop == maildrop);
-            let Some(copy) = right.filter(|copy| is_same(&copy.octets, &octets)) else {
+            let right = noted.copies.get(known).filter(|copy| is_same(&copy.octets, &octets));
+            let Some(copy) = right else {
                 return Err(Broken::new(5, format!("{uidl} of {maildrop} has other octets")));
             };
             let stand_in = copy.stand_in.as_ref().unwrap_or(&copy.octets);
@@ -80,20 +79,34 @@ fn look(store: &LogStore, noted: &Noted) -> Result<There, Broken> {
                     && is_there.is_none()
                     && is_same(&copy.octets, &octets)
             };
-            let doubtful = noted.copies.iter().zip(&there).position(is_doubtful);
+            let of_quota = |one: (&Copy, &Option<Fate>)| is_doubtful(one) && !one.0.is_over_quota;
+            let doubtful = noted.copies.iter().zip(&there).position(of_quota);
+            let doubtful =
+                doubtful.or_else(|| noted.copies.iter().zip(&there).position(is_doubtful));
             let never = || Broken::new(5, format!("{uidl} of {maildrop} was never submitted"));
             let fate = Fate::seen(withheld.remove(&id).as_ref());
             put(&mut there, doubtful.ok_or_else(never)?, fate)?;
         }
         for one in withheld.values() {
             let uidl = one.uidl.to_string();
-            let known = noted.copies.iter().position(|copy| copy.uidl.as_ref() == Some(&uidl));
+            let known = known(noted, (maildrop, &uidl, one.id.get()));
             let unknown = || Broken::new(5, format!("{uidl} is withheld, and nobody knows it"));
             put(&mut there, known.ok_or_else(unknown)?, Fate::seen(Some(one)))?;
         }
         sums(store, maildrop, (session.listing().len(), octets_listed), &withheld)?;
     }
     Ok(there)
+}
+
+/// The copy that a message is. Unique-ids that are brought along may be those of another maildrop,
+/// and one that is gone leaves its own to others.
+fn known(noted: &Noted, (maildrop, uidl, id): (MaildropId, &str, u64)) -> Option<usize> {
+    let is_it = |copy: &Copy| {
+        copy.maildrop == maildrop
+            && copy.uidl.as_deref() == Some(uidl)
+            && copy.id.is_none_or(|known| known == id)
+    };
+    noted.copies.iter().position(is_it)
 }
 
 /// What it is said to hold is what is listed, and what is hidden from somebody alone (I11).

@@ -106,6 +106,13 @@ impl World {
         had.iter().any(|had| had.records.noted().told.iter().any(|told| seen.contains(told)))
     }
 
+    /// Whether a store counts notes that it could not write.
+    pub(crate) fn has_lost_notes(&self) -> bool {
+        let had = self.had.borrow();
+        let stores = had.iter().filter_map(|had| had.stepped.as_ref());
+        stores.into_iter().any(|stepped| stepped.store().notes_lost() > 0)
+    }
+
     /// Its disks, and what was noted of the stores on them.
     pub(crate) fn noted(&self) -> Vec<(SimDisk, Noted)> {
         let had = self.had.borrow();
