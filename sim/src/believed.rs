@@ -13,7 +13,8 @@ use crate::death;
 use crate::disk::SimDisk;
 use crate::examine::{deliver, look, open, open_on, step_all, wrongs};
 use crate::failure::Broken;
-use crate::faults::{Failure, Fault};
+use crate::faults::{Among, Failure, Fault};
+use crate::inode::Inode;
 use crate::persist::Choice;
 use crate::state::State;
 use crate::world::settings;
@@ -44,13 +45,13 @@ fn during<T>(stepped: &mut Stepped, work: impl Future<Output = T>) -> T {
 /// the index, and all is judged.
 fn life(settings: &Settings, at: u64, seed: u64, orderly: bool) -> Result<Option<bool>, Broken> {
     let disk = SimDisk::new(State::empty(), seed);
-    let fault = Fault { after: at, times: 1, failure: Failure::Io, only_syncs: true };
+    let fault = Fault { after: at, times: 1, failure: Failure::Io, among: Among::Syncs };
     disk.set_fault(Some(fault));
     let Ok(mut stepped) = open_on(&disk, settings) else { return Ok(Some(false)) };
     let outcome = work(&mut stepped, 11);
     let is_index = |state: &State| {
         let index = state.find("s00/index.redb").and_then(|index| state.file(index));
-        index.is_ok_and(|index| index.has_lied())
+        index.is_ok_and(Inode::has_lied)
     };
     if orderly {
         stepped.end();

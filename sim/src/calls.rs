@@ -73,8 +73,9 @@ impl fmt::Display for Counted {
     }
 }
 
-/// Tests the promises that have this in their names, each with each of its calls failing.
-pub(crate) fn fail_each(named: &str, tell: impl Fn(&str) + Sync) -> Failed {
+/// Tests the promises that have this in their names, each with each of its calls failing: in all
+/// ways, or in one of them, in turn.
+pub(crate) fn fail_each(named: &str, in_turn: bool, tell: impl Fn(&str) + Sync) -> Failed {
     let mut failed = Failed::default();
     let (mut cases, judged) = (Vec::<Case>::new(), Judged::default());
     for promise in conformance::promises().filter(|promise| promise.contains(named)) {
@@ -93,7 +94,12 @@ pub(crate) fn fail_each(named: &str, tell: impl Fn(&str) + Sync) -> Failed {
                 failed.counted.promises = failed.counted.promises.saturating_add(1);
                 failed.counted.calls = failed.counted.calls.saturating_add(calls);
                 tell(&format!("{calls} calls: {promise}"));
-                cases.extend((0..calls).flat_map(modes).map(|one| (promise, one)));
+                let ways = |after: u64| {
+                    let way = usize::try_from(after % 4).unwrap_or_default();
+                    let (from, count) = if in_turn { (way, 1) } else { (0, usize::MAX) };
+                    modes(after).skip(from).take(count)
+                };
+                cases.extend((0..calls).flat_map(ways).map(|one| (promise, one)));
             }
             Err(broken) => failed.found.push(format!("{promise}: {broken}")),
         }
@@ -126,7 +132,7 @@ pub(crate) fn fail_each(named: &str, tell: impl Fn(&str) + Sync) -> Failed {
     failed.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The ways in which a call fails.
+/// The four ways in which a call fails.
 fn modes(after: u64) -> impl Iterator<Item = Failing> {
     [false, true].into_iter().flat_map(move |is_lasting| {
         [Failure::Io, Failure::Full].map(|failure| Failing { after, is_lasting, failure })
@@ -264,7 +270,7 @@ mod tests {
     #[test]
     fn a_call_that_fails_breaks_no_promise() {
         for promise in ["a commit can be done again", "what is held is in no listing"] {
-            let failed = fail_each(promise, |_| {});
+            let failed = fail_each(promise, false, |_| {});
             assert_eq!(failed.found, Vec::<String>::new());
             assert!(failed.counted.promises == 1 && failed.counted.told > 50, "{failed:?}");
         }

@@ -28,15 +28,11 @@ impl Judged {
         let mut asked = Digest::default();
         noted.digest(&mut asked);
         let one = (state.digests().0, asked.end(), is_certain);
-        // What a sync lost that failed is not in the octets that are seen.
-        let is_whole = !state.has_lied();
-        if is_whole && self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&one) {
+        if self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&one) {
             return Ok(());
         }
         judge(state, settings, noted, is_certain)?;
-        if is_whole {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(one);
-        }
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(one);
         Ok(())
     }
 }

@@ -113,7 +113,7 @@ fn run(options: &Options) -> ExitCode {
         return go_through(length);
     }
     if options.calls {
-        return fail_calls(options.bug.as_deref());
+        return fail_calls(options.bug.as_deref(), options.in_turn);
     }
     if let Some(seed) = options.seed {
         return live_once(seed, options.trace);
@@ -193,9 +193,9 @@ fn go_through(length: usize) -> ExitCode {
 }
 
 /// The conformance suite, with each call failing; or only promises with this in their names.
-fn fail_calls(promise: Option<&str>) -> ExitCode {
+fn fail_calls(promise: Option<&str>, in_turn: bool) -> ExitCode {
     let start = std::time::SystemTime::now();
-    let failed = calls::fail_each(promise.unwrap_or_default(), |told| eprintln!("{told}"));
+    let failed = calls::fail_each(promise.unwrap_or_default(), in_turn, |told| eprintln!("{told}"));
     let seconds = start.elapsed().unwrap_or_default().as_secs_f64();
     println!("{} in {seconds:.1} s", failed.counted);
     for found in failed.found.iter().take(100) {

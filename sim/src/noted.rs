@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use mail_wire::{Form, MaildropId, MessageId};
+use mail_wire::{Form, MaildropId, MessageId, Quota};
 use restante_store::{Incoming, StoreError, Stored, Surrogate};
 
 use crate::digest::Digest;
@@ -61,6 +61,8 @@ pub(crate) struct Copy {
     pub(crate) added_by: usize,
     pub(crate) uidl: Option<String>,
     pub(crate) id: Option<u64>,
+    /// It has a quota, and so may be refused where others are not.
+    pub(crate) has_quota: bool,
     /// It was refused for its quota alone: then it is never there.
     pub(crate) is_over_quota: bool,
     /// The copy that it took the place of, whole.
@@ -206,6 +208,7 @@ impl Records {
                 added_by,
                 uidl: None,
                 id: None,
+                has_quota: recipient.quota != Quota::default(),
                 is_over_quota: false,
                 replaces: None,
                 wanted: Vec::new(),

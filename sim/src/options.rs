@@ -23,6 +23,8 @@ pub(crate) struct Options {
     pub(crate) exhaustive: Option<usize>,
     /// The conformance suite with each call failing.
     pub(crate) calls: bool,
+    /// Each in one way.
+    pub(crate) in_turn: bool,
     /// When the time is over before there were so many points, so many must do.
     pub(crate) floor: u64,
 }
@@ -44,9 +46,10 @@ The log store on a simulated disk: lives drawn from seeds, and every crash point
                    searches with each bug switched on in the engine, or with this
                    one, until it is caught (100000 points each at most)
   sim --caught     each bug on the seed that is known to catch it
-  sim --calls [PROMISE]
+  sim --calls [PROMISE] [--in-turn]
                    the conformance suite of the stores, with each call to the disk
-                   failing, by itself and with all behind it, as EIO and as ENOSPC
+                   failing, by itself and with all behind it, as EIO and as ENOSPC;
+                   in turn: each in one of these four ways
   sim --exhaustive [--length N]
                    every crash point of all sequences of so many operations at
                    most (3) on two maildrops, with every subset of what was not
@@ -67,6 +70,7 @@ impl Options {
             bug: None,
             exhaustive: None,
             calls: false,
+            in_turn: false,
         };
         let mut rest = arguments.peekable();
         while let Some(argument) = rest.next() {
@@ -91,6 +95,7 @@ impl Options {
                     options.calls = true;
                     options.bug = rest.next_if(|name| !name.starts_with('-'));
                 }
+                "--in-turn" => options.in_turn = true,
                 "--caught" => options.hunt = Some(Hunt::Known),
                 "--exhaustive" => options.exhaustive = Some(options.exhaustive.unwrap_or(3)),
                 "--length" => options.exhaustive = Some(usize::try_from(number()?).unwrap_or(3)),

@@ -1,6 +1,6 @@
 //! All that is on the simulated disk at one moment. A copy costs a few pointers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 
@@ -113,9 +113,16 @@ impl State {
         self.files.get_mut(&file).map(Arc::make_mut).ok_or_else(lost)
     }
 
-    /// Whether a sync failed, and what it lost is seen.
+    /// Whether a sync failed, and what it lost is seen: but of an index, which is believed only as
+    /// far as it was made durable before.
     pub(crate) fn has_lied(&self) -> bool {
-        self.files.values().any(|file| file.has_lied())
+        let names = self.folders.values().flat_map(|folder| folder.seen.iter());
+        let of_index = |(name, node): (&String, &Node)| match node {
+            Node::File(file) if name.ends_with(".redb") => Some(*file),
+            _ => None,
+        };
+        let indexes: BTreeSet<u64> = names.filter_map(of_index).collect();
+        self.files.iter().any(|(number, file)| file.has_lied() && !indexes.contains(number))
     }
 
     /// Whether there is no room for more.

@@ -190,7 +190,10 @@ fn whole(noted: &Noted, there: &There) -> Result<(), Broken> {
     let copies = || noted.copies.iter().zip(there);
     for asked in 0..noted.asked.len() {
         let of = copies().filter(|(copy, _)| copy.added_by == asked && copy.replaces.is_none());
-        let doubtful = of.filter(|(copy, _)| copy.uidl.is_none() && !copy.is_over_quota);
+        // One that was over its quota is there in no case, whoever was told so.
+        let may_lack = |copy: &Copy| copy.is_over_quota || copy.has_quota;
+        let doubtful =
+            of.filter(|(copy, fate)| copy.uidl.is_none() && (fate.is_some() || !may_lack(copy)));
         let added: BTreeSet<bool> = doubtful.map(|(_, fate)| fate.is_some()).collect();
         if added.len() > 1 {
             return Err(Broken::new(5, format!("a half of the delivery {asked} is there")));

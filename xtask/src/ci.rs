@@ -135,6 +135,7 @@ fn simulation(root: &Path) -> Result<(), String> {
     };
     // A simulator that does not see these would see nothing.
     whole(run(sim::CAUGHT), "a seeded bug was not caught")?;
+    whole(run(sim::CALLS), "a call that failed broke a promise")?;
     whole(run(sim::IN_CI), "the simulator broke a promise")
 }
 

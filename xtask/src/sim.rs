@@ -11,6 +11,9 @@ pub(crate) const IN_CI: &[&str] = &["--points", "200000", "--seconds", "300", "-
 /// Each seeded bug on the seed that catches it.
 pub(crate) const CAUGHT: &[&str] = &["--caught"];
 
+/// The conformance suite with each call failing, in one of four ways; all four are the task.
+pub(crate) const CALLS: &[&str] = &["--calls", "--in-turn"];
+
 /// Runs it with these arguments; it says itself what it does not understand.
 pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<bool, String> {
     Run::new(cargo(), root)
