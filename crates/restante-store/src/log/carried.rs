@@ -270,8 +270,17 @@ async fn what_is_laid_over_messages_is_carried_on() {
         let held = custody.withheld(OURS).await.unwrap();
         let offer = crate::custody::Offer::AsItWas;
         custody.restore(OURS, vec![held[1].id], offer).await.unwrap();
+        let laid = async |store: &LogStore| {
+            let mut told = store.told(OURS, None).await.unwrap();
+            told.retain(|entry| held.iter().any(|one| entry.message == Some(one.id)));
+            told
+        };
+        let before = laid(&store).await;
         let first = segments(folder.path())[0].clone();
         give_up(&store, &first).await;
+        if !journal_keep.is_zero() {
+            assert_eq!(laid(&store).await, before, "all that happened is told");
+        }
         drop(store);
         closed(folder.path());
         without_index(folder.path());
@@ -280,4 +289,31 @@ async fn what_is_laid_over_messages_is_carried_on() {
         let withheld = store.custody().unwrap().withheld(OURS).await.unwrap();
         assert_eq!(withheld, held[..1], "{journal_keep:?}");
     }
+}
+
+// FORMAT.md, MARK, Index: what is laid over a message that is present counts, wherever that stands by now
+#[tokio::test]
+async fn what_is_laid_over_a_message_stays_when_that_moves() {
+    let folder = quick();
+    let settings = Settings { journal_keep: std::time::Duration::ZERO, ..tiny() };
+    let store = open(folder.path(), &settings).unwrap();
+    waste(&store).await;
+    add(&store, 1, 300).await;
+    let first = segments(folder.path())[0].clone();
+    let session = store.open(OURS, View::default()).await.unwrap();
+    let id = session.listing().get(MessageNumber::from_index(0).unwrap()).unwrap().id;
+    drop(session);
+    // It is said in another segment than the message stands in.
+    roll(&store).await;
+    let custody = store.custody().unwrap();
+    custody.set_aside(OURS, id, crate::custody::Aside::Asked).await.unwrap();
+    let withheld = custody.withheld(OURS).await.unwrap();
+    assert_eq!(withheld.len(), 1);
+    give_up(&store, &first).await;
+    assert_eq!(custody.withheld(OURS).await.unwrap(), withheld);
+    assert_eq!(contents(&store, OURS).await.unwrap(), []);
+    drop(store);
+    closed(folder.path());
+    let store = open(folder.path(), &settings).unwrap();
+    assert_eq!(store.custody().unwrap().withheld(OURS).await.unwrap(), withheld);
 }

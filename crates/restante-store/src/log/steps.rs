@@ -16,7 +16,7 @@ use crate::log::queue::Job;
 use crate::log::real::RealDisk;
 use crate::log::settings::Settings;
 use crate::log::store::LogStore;
-use crate::log::trial::{contents, deliver, remove, segments, small, text, without_index};
+use crate::log::trial::{contents, deliver, open, remove, segments, small, text, without_index};
 use crate::log::writer::Writer;
 use crate::maildir::scratch::quick;
 use crate::pool::Pool;
@@ -316,6 +316,34 @@ async fn what_is_destroyed_meanwhile_is_not_said_to_be_restored() {
     assert_eq!(still.during(released).await.unwrap(), 1);
     let session = store.open(OURS, View::default()).await.unwrap();
     assert_eq!(session.listing().iter().map(|entry| entry.id).collect::<Vec<_>>(), [ids[1]]);
+}
+
+// store.rs, compact: answered when the segment was given up, also if nobody asks for anything meanwhile and
+// it takes several steps
+#[tokio::test]
+async fn who_asks_for_room_need_not_wait_for_others() {
+    let folder = quick();
+    let store = open(folder.path(), &Settings { compacts_by_itself: false, ..settings() }).unwrap();
+    for number in 0..26 {
+        deliver(&store, &[OURS], &text(number, 900_000)).await.unwrap().pop().unwrap().unwrap();
+    }
+    let all = contents(&store, OURS).await.unwrap();
+    let gone = all.iter().enumerate().filter(|(place, _)| place % 3 != 0);
+    let uidls: Vec<_> = gone.map(|(_, (uidl, _))| uidl.clone()).collect();
+    remove(&store, OURS, &uidls).await.unwrap();
+    let compacted = store.compact().await.unwrap();
+    assert!(compacted.segments == 1 && compacted.copied > 4 << 20, "{compacted:?}");
+}
+
+// store.rs, deliver: nothing is refused for the sake of an index that can be brought up to date
+#[tokio::test]
+async fn no_message_is_refused_while_the_index_follows() {
+    let folder = quick();
+    let store = open(folder.path(), &Settings { checkpoint_messages: 1, ..small() }).unwrap();
+    for number in 0..100 {
+        deliver(&store, &[OURS], &text(number, 10)).await.unwrap().pop().unwrap().unwrap();
+    }
+    assert_eq!(contents(&store, OURS).await.unwrap().len(), 100);
 }
 
 // A segment that a session kept goes when that ends: whoever began to look meanwhile has no use
