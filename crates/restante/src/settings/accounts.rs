@@ -41,16 +41,19 @@ impl AccountSettings {
             },
         );
         let chain: Vec<Source> = chain.into_iter().map(|one| one.0).collect();
-        if reader.is_written("chain") && reader.is_clean() {
+        if reader.is_written("accounts.chain") && reader.is_clean() {
             if chain.is_empty() {
                 let problem = Problem::error("`accounts.chain` is empty: nobody could log in");
-                reader.problem("chain", problem.help("write chain = [\"sqlite\"]"));
+                reader.problem("accounts.chain", problem.help("write chain = [\"sqlite\"]"));
             }
             let twice = chain.iter().enumerate().any(|(at, one)| {
                 chain.iter().skip(at.saturating_add(1)).any(|other| same(one, other))
             });
             if twice {
-                reader.problem("chain", Problem::error("`accounts.chain` names one backend twice"));
+                reader.problem(
+                    "accounts.chain",
+                    Problem::error("`accounts.chain` names one backend twice"),
+                );
             }
         }
         Self { chain }

@@ -63,8 +63,16 @@ fn every_command_and_option_in_the_docs_exists() {
             let words: Vec<&str> = command.split_whitespace().collect();
             // `add|list` are two, `NAME` is none.
             for verb in words.get(1).copied().unwrap_or_default().split('|') {
-                let has_acts =
-                    ["account", "app-password", "address", "maildrop", "config", "hold", "store"];
+                let has_acts = [
+                    "account",
+                    "app-password",
+                    "address",
+                    "maildrop",
+                    "config",
+                    "guard",
+                    "hold",
+                    "store",
+                ];
                 let path: Vec<&str> = match words[0] {
                     group if has_acts.contains(&group) && !verb.is_empty() => vec![group, verb],
                     alone => vec![alone],
