@@ -136,7 +136,7 @@ pub(crate) fn point(
     if let Choice::Flip(_) = choice {
         return flipped(model, settings, (at, image), seed).map(|()| 1);
     }
-    if image.is_full() && !is_kept(&image, 1) {
+    if image.is_full() && !is_kept(&image, settings.shards) {
         // What is kept for deletions was used up by them: no start is promised any more.
         return Ok(0);
     }

@@ -40,6 +40,8 @@ pub(crate) enum Among {
     Syncs,
     /// Those that take names away, and make that durable.
     Names,
+    /// Those that take names away.
+    Unlinks,
 }
 
 /// Which calls fail.
@@ -60,6 +62,7 @@ impl Fault {
         let counts = match self.among {
             Among::All => true,
             Among::Syncs => matches!(call, Call::Sync | Call::SyncFolder),
+            Among::Unlinks => matches!(call, Call::Unlink),
             Among::Names => matches!(call, Call::Unlink | Call::SyncFolder),
         };
         if !counts {

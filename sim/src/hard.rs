@@ -10,7 +10,7 @@ use crate::chance::Chance;
 use crate::drawing;
 use crate::faults::{Among, Failure, Fault};
 use crate::message::Kind;
-use crate::motifs;
+use crate::motifs::Motifs;
 
 /// What may happen.
 #[derive(Clone, Copy, Debug)]
@@ -68,13 +68,18 @@ pub(crate) fn drawn(seed: u64, has_custody: bool) -> (Settings, Vec<Act>) {
     let weights = weights(has_custody, &mut chance);
     let big = if chance.percent(70) { 0 } else { chance.below(30) };
     let count = 50_u64.saturating_add(chance.below(110));
-    let motifs = if chance.percent(60) { chance.below(40) } else { 0 };
+    let motifs = match chance.below(10) {
+        0..4 => 0,
+        4..9 => chance.below(40),
+        _ => 100,
+    };
     let favourite = chance.below(MAILDROPS);
     let mut acts = Vec::new();
     while (acts.len() as u64) < count {
         if chance.percent(motifs) {
             let of = if chance.percent(60) { favourite } else { chance.below(MAILDROPS) };
-            acts.extend(motifs::drawn(of, has_custody, &mut chance));
+            let segment_octets = settings.segment_octets;
+            acts.extend(Motifs { of, segment_octets, has_custody }.drawn(&mut chance));
         } else {
             acts.push(act(&weights, big, &mut chance));
         }

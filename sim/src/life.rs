@@ -213,7 +213,8 @@ impl<'p> Life<'p> {
         self.points.recent.clear();
         let mut state = state;
         let is_full = self.process.is_full;
-        let stays_full = self.plan.is_hard() && is_full && examine::is_kept(&state, 1);
+        let stays_full =
+            self.plan.is_hard() && is_full && examine::is_kept(&state, self.plan.settings.shards);
         if !stays_full {
             state.pages_max = u64::MAX;
             self.process.is_full = false;

@@ -1,8 +1,9 @@
 //! The log store on a simulated disk: one seed, one life, every crash point in it.
 //!
 //! ```text
-//!  main ── search ── life ── plan           acts, drawn from a seed
+//!  main ── search ── life ── plan ── hard ── motifs     acts, drawn from a seed
 //!             │        ├──── process        asks: session, flying; answers
+//!             │        ├──── journal        what must be told
 //!             │        └──── points ── examine     opens what a crash left
 //!             │                ├── judge ── model, laid   what was asked and answered
 //!             └ shrink         └── disk ─── state ── inode, folder ── persist
@@ -118,11 +119,13 @@ fn run(options: &Options) -> ExitCode {
     if let Some(seed) = options.seed {
         return live_once(seed, options.trace);
     }
+    let usual = if options.hunt.is_some() { WIDE } else { QUICK };
     let bounds = Bounds {
         first: options.first,
         points: options.points,
         time: options.time,
-        effort: if options.hunt.is_some() { WIDE } else { QUICK },
+        alike: options.alike,
+        effort: Effort { every: options.every.unwrap_or(usual.every), ..usual },
     };
     if let Some(hunt) = options.hunt {
         return match bugs::chosen(options.bug.as_deref(), hunt) {

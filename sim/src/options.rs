@@ -13,6 +13,10 @@ pub(crate) struct Options {
     pub(crate) trace: bool,
     /// The seed that a search begins with.
     pub(crate) first: u64,
+    /// Only lives of the kind of that one.
+    pub(crate) alike: bool,
+    /// Of the calls of a life one of so many is examined, if not as many as usual.
+    pub(crate) every: Option<u64>,
     pub(crate) points: u64,
     pub(crate) time: Duration,
     /// Bugs are looked for, not in the engine as it is.
@@ -45,6 +49,8 @@ The log store on a simulated disk: lives drawn from seeds, and every crash point
   sim --bugs [NAME] [--points N] [--seconds S] [--first N]
                    searches with each bug switched on in the engine, or with this
                    one, until it is caught (100000 points each at most)
+  With each search: [--alike] only lives of the kind of the first; [--every N]
+                   of the calls of a life one in N is examined (1; with bugs 6)
   sim --caught     each bug on the seed that is known to catch it
   sim --calls [PROMISE] [--in-turn]
                    the conformance suite of the stores, with each call to the disk
@@ -63,6 +69,8 @@ impl Options {
             seed: None,
             trace: false,
             first: 1,
+            alike: false,
+            every: None,
             points: 200_000,
             time: Duration::from_mins(5),
             floor: 50_000,
@@ -82,6 +90,8 @@ impl Options {
                 "--trace" => options.trace = true,
                 "--seed" => options.seed = Some(number()?),
                 "--first" => options.first = number()?,
+                "--alike" => options.alike = true,
+                "--every" => options.every = Some(number()?),
                 "--points" => options.points = number()?,
                 "--floor" => options.floor = number()?,
                 "--seconds" => options.time = Duration::from_secs(number()?),

@@ -68,10 +68,11 @@ impl Process {
     }
 
     fn session(&self, wanted: usize) -> Option<usize> {
-        if wanted == motifs::LAST {
-            return self.sessions.len().checked_sub(1);
+        match wanted {
+            motifs::LAST => self.sessions.len().checked_sub(1),
+            motifs::LAST_BUT_ONE => self.sessions.len().checked_sub(2),
+            wanted => wanted.checked_rem(self.sessions.len()),
         }
-        wanted.checked_rem(self.sessions.len())
     }
 
     pub(crate) fn deliver(&mut self, to: &[u64], kind: Kind, wire: bool) -> Result<(), Broken> {

@@ -13,6 +13,8 @@ use crate::plan::{self, Plan};
 pub(crate) struct Bounds {
     /// The first seed; those that follow are searched next.
     pub(crate) first: u64,
+    /// Only lives of its kind.
+    pub(crate) alike: bool,
     pub(crate) points: u64,
     pub(crate) time: Duration,
     pub(crate) effort: Effort,
@@ -50,7 +52,7 @@ pub(crate) fn search(bounds: Bounds) -> Searched {
         if searched.found.is_some() {
             break;
         }
-        seed = plan::next(seed);
+        seed = if bounds.alike { seed.wrapping_add(1) } else { plan::next(seed) };
     }
     searched.took = start.elapsed().unwrap_or_default();
     searched
