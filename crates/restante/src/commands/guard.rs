@@ -128,10 +128,11 @@ fn show(shown: &[Shown], json: bool, output: Output) -> Result<(), Failure> {
             output.json(&human::with_iso_times(one))?;
         }
         let state = match one.blocked_until {
-            Some(until) if one.account => {
-                format!("guessed at: new places wait, until {}", human::relative(until, now))
+            Some(until) => {
+                let left = until.saturating_sub(now.as_second()).max(1);
+                let what = if one.account { "guessed at, new places wait" } else { "blocked" };
+                format!("{what}, for {left} s more")
             }
-            Some(until) => format!("blocked, until {}", human::relative(until, now)),
             None => String::new(),
         };
         table.row([

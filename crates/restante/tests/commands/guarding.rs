@@ -27,7 +27,12 @@ fn a_guesser_is_blocked_for_a_while_and_can_be_let_in() {
     assert_eq!(said.lines().count(), 1, "it closes: {said}");
     let list = site.ok(&["guard", "list"]);
     let row = list.lines().find(|row| row.starts_with("127.0.0.1 ")).unwrap();
-    assert!(row.contains("blocked") && row.contains("anna@example.org"), "{row}");
+    assert!(
+        row.contains("blocked, for ")
+            && row.contains(" s more")
+            && row.contains("anna@example.org"),
+        "{row}"
+    );
     assert!(site.ok(&["guard", "list", "--nftables"]).contains("127.0.0.1 timeout "));
     let json = site.ok(&["guard", "why", "127.0.0.1", "--json"]);
     assert!(json.contains("\"failures\":1") && json.contains("127.0.0.0/24"), "{json}");
