@@ -3,9 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use mail_wire::sasl::scram::Salt;
-use mail_wire::sasl::{
-    Channel, Exchange, Mechanism, PeerIdentity, Step, Surroundings, base64,
-};
+use mail_wire::sasl::{Channel, Exchange, Mechanism, PeerIdentity, Step, Surroundings, base64};
 use mail_wire::{Credentials, Secret};
 
 fuzz_target!(|data: &[u8]| {

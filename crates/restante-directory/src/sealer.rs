@@ -85,19 +85,19 @@ mod tests {
         let path = folder.path().join("accounts.key");
         let sealer = Sealer::open(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        let sealed = sealer.seal(7, b"rst1-secret").unwrap();
-        assert!(!sealed.windows(6).any(|part| part == b"secret"));
-        assert_ne!(sealed, sealer.seal(7, b"rst1-secret").unwrap());
+        let kept = sealer.seal(7, b"rst1-secret").unwrap();
+        assert!(!kept.windows(6).any(|part| part == b"secret"));
+        assert_ne!(kept, sealer.seal(7, b"rst1-secret").unwrap());
         let again = Sealer::open(&path).unwrap();
-        assert_eq!(again.unseal(7, &sealed).unwrap().expose(), b"rst1-secret");
+        assert_eq!(again.unseal(7, &kept).unwrap().expose(), b"rst1-secret");
         // for another app password, under another key, altered, cut
-        assert!(again.unseal(8, &sealed).is_none());
+        assert!(again.unseal(8, &kept).is_none());
         let other = Sealer::open(&folder.path().join("other.key")).unwrap();
-        assert!(other.unseal(7, &sealed).is_none());
-        let mut altered = sealed.clone();
+        assert!(other.unseal(7, &kept).is_none());
+        let mut altered = kept.clone();
         *altered.last_mut().unwrap() ^= 1;
         assert!(again.unseal(7, &altered).is_none());
-        assert!(again.unseal(7, &sealed[..20]).is_none());
+        assert!(again.unseal(7, &kept[..20]).is_none());
         fs::write(&path, b"short").unwrap();
         assert!(Sealer::open(&path).is_err());
     }

@@ -201,8 +201,10 @@ async fn digests_over_challenges_let_in() {
     let site = Site::build().await;
     let (mut peer, greeting) = site.connect(&rustls::version::TLS13).await;
     let stamp = greeting[greeting.find('<').unwrap()..=greeting.find('>').unwrap()].to_owned();
-    let hex =
-        |digest: [u8; 16]| digest.iter().map(|octet| format!("{octet:02x}")).collect::<String>();
+    let hex = |digest: [u8; 16]| {
+        let octets: Vec<String> = digest.iter().map(|octet| format!("{octet:02x}")).collect();
+        octets.concat()
+    };
     let digest = hex(DigestMethod::Apop.of(stamp.as_bytes(), site.secret.as_bytes()));
     peer.expect(&format!("APOP anna {digest}"), "+OK maildrop").await;
     peer.expect("QUIT", "+OK").await;

@@ -174,13 +174,13 @@ impl Parts {
         of: impl Fn(&[u8]) -> [u8; 16],
         digest: &[u8; 16],
     ) -> Option<i64> {
-        let sealed = state.into_iter().flat_map(AccountState::recoverable);
-        let sealed = sealed.map(Some).chain(std::iter::repeat(None));
+        let kept = state.into_iter().flat_map(AccountState::recoverable);
+        let kept = kept.map(Some).chain(std::iter::repeat(None));
         let mut proved = None;
-        for kept in sealed.take(TRIES) {
-            let secret = match (kept, &self.sealer) {
-                (Some((app_password, sealed)), Some(sealer)) => {
-                    sealer.unseal(app_password, sealed).map(|secret| (app_password, secret))
+        for one in kept.take(TRIES) {
+            let secret = match (one, &self.sealer) {
+                (Some((app_password, secret)), Some(sealer)) => {
+                    sealer.unseal(app_password, secret).map(|secret| (app_password, secret))
                 }
                 _ => None,
             };
