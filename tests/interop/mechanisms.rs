@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use crate::program::{program, run, script};
+use crate::readers::mutt;
 use crate::trial::Trial;
 
 fn app_password(trial: &Trial) -> String {
@@ -65,31 +66,12 @@ fn gsasl_binds_to_the_channel_of_openssl() {
 #[test]
 fn mutt_reads_by_scram() {
     let trial = Trial::start();
-    let mbox = trial.folder().join("mutt.mbox");
-    let rc = trial.folder().join("muttrc");
-    let text = format!(
-        "set pop_pass = \"{}\"\nset pop_authenticators = \"scram-sha-256\"\nset ssl_starttls = yes\n\
-         set ssl_force_tls = yes\nset ssl_ca_certificates_file = \"{}\"\n\
-         set certificate_file = \"{}\"\nset mbox_type = mbox\nset confirmappend = no\n\
-         set confirmcreate = no\nset quit = yes\nset copy = no\nset folder = \"{}\"\n\
-         set header_cache = \"\"\nset message_cachedir = \"\"\nset wait_key = no\n\
-         set check_new = no\nset mark_old = no\n\
-         push '<first-entry><copy-message>{}<enter><quit>'\n",
-        app_password(&trial),
-        trial.ca.display(),
-        trial.ca.display(),
-        trial.folder().display(),
-        mbox.display(),
+    let (mbox, ran) = mutt(
+        &trial,
+        &app_password(&trial),
+        "set pop_authenticators = \"scram-sha-256\"\n",
+        |mbox| format!("<first-entry><copy-message>{mbox}<enter><quit>"),
     );
-    fs::write(&rc, text).expect("written");
-    // Fails with the package's name where it is missing.
-    let _ = program("mutt", "mutt");
-    let url = format!("pop://{}@localhost:{}", trial.user, trial.pop3.port());
-    let ran = run(script("on_a_terminal.py")
-        .args(["mutt", "-n", "-F"])
-        .arg(&rc)
-        .args(["-f", &url])
-        .env("HOME", trial.folder()));
     assert!(mbox.exists(), "mutt needs Debian's package libsasl2-modules for SCRAM: {ran}");
 }
 

@@ -1,11 +1,11 @@
 //! Mail programs that people read with: s-nail and mutt copy all messages into a file.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::delivery::count;
 use crate::expected::{assert_same, lf, samples, without_trace};
-use crate::program::{program, run, run_with, script};
+use crate::program::{Ran, program, run, run_with, script};
 use crate::trial::Trial;
 
 /// The messages of an mbox file, without what the mail program wrote into their headers.
@@ -67,22 +67,43 @@ fn s_nail_copies_every_message_over_pop3s() {
 #[test]
 fn mutt_copies_every_message_over_stls_and_deletes_one() {
     let trial = Trial::start();
+    let (mbox, ran) = mutt(
+        &trial,
+        &trial.password,
+        "set pop_delete = yes\nset delete = yes\nset sort = mailbox-order\n",
+        |mbox| {
+            format!(
+                "<tag-pattern>~A<enter><tag-prefix><copy-message>{mbox}<enter>\
+                 <untag-pattern>~A<enter><first-entry><delete-message><quit>"
+            )
+        },
+    );
+    assert!(mbox.exists(), "{ran}");
+    compare(&mbox, "mutt");
+    assert_eq!(count(&trial, "demo"), 6, "{ran}");
+}
+
+/// Runs mutt over STLS: with this password and these settings besides, it types these keys, which
+/// copy into the mbox that is named to them and answered.
+pub(crate) fn mutt(
+    trial: &Trial,
+    password: &str,
+    more: &str,
+    keys: impl Fn(&str) -> String,
+) -> (PathBuf, Ran) {
     let mbox = trial.folder().join("mutt.mbox");
     let rc = trial.folder().join("muttrc");
     let text = format!(
-        "set pop_pass = \"{}\"\nset pop_delete = yes\nset ssl_starttls = yes\n\
+        "set pop_pass = \"{password}\"\nset ssl_starttls = yes\n\
          set ssl_force_tls = yes\nset ssl_ca_certificates_file = \"{}\"\n\
          set certificate_file = \"{}\"\nset mbox_type = mbox\nset confirmappend = no\n\
-         set confirmcreate = no\nset delete = yes\nset quit = yes\nset copy = no\nset folder = \"{}\"\n\
+         set confirmcreate = no\nset quit = yes\nset copy = no\nset folder = \"{}\"\n\
          set header_cache = \"\"\nset message_cachedir = \"\"\nset wait_key = no\n\
-         set sort = mailbox-order\nset check_new = no\nset mark_old = no\n\
-         push '<tag-pattern>~A<enter><tag-prefix><copy-message>{}<enter>\
-         <untag-pattern>~A<enter><first-entry><delete-message><quit>'\n",
-        trial.password,
+         set check_new = no\nset mark_old = no\n{more}push '{}'\n",
         trial.ca.display(),
         trial.ca.display(),
         trial.folder().display(),
-        mbox.display(),
+        keys(&mbox.display().to_string()),
     );
     fs::write(&rc, text).expect("written");
     // Fails with the package's name where it is missing.
@@ -93,7 +114,5 @@ fn mutt_copies_every_message_over_stls_and_deletes_one() {
         .arg(&rc)
         .args(["-f", &url])
         .env("HOME", trial.folder()));
-    assert!(mbox.exists(), "{ran}");
-    compare(&mbox, "mutt");
-    assert_eq!(count(&trial, "demo"), 6, "{ran}");
+    (mbox, ran)
 }

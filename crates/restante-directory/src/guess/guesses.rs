@@ -387,6 +387,10 @@ impl Inner {
     }
 
     fn failed_for(&mut self, limits: &Limits, attempt: &Attempt, now: u64) -> Option<Told> {
+        if attempt.name.is_empty() {
+            // A token may name nobody: nobody's account is guessed at.
+            return None;
+        }
         let from = Prefix::of_address(attempt.address);
         if self.targets.find(&attempt.key).is_none() {
             self.targets.put(attempt.key, Target::new(&attempt.name, from, now), now);

@@ -333,6 +333,22 @@ mod tests {
         assert!(guesses.why(&Subject::parse("anna"), NOW)[0].blocked_until.is_some());
     }
 
+    // A token names nobody until it is judged: no account of no name is guessed at.
+    #[test]
+    fn who_names_nobody_is_counted_by_address_alone() {
+        let guesses = guesses();
+        let told: Vec<Told> = (0..20)
+            .flat_map(|net| (0..10).map(move |_| format!("10.{net}.0.1")))
+            .flat_map(|from| {
+                let begun = guesses.begin("", None, address(&from), Some(0), NOW);
+                guesses.end(go(begun), Outcome::Wrong(Some(0)), NOW)
+            })
+            .collect();
+        assert!(told.iter().all(|told| matches!(told, Told::Blocked { .. })), "{told:?}");
+        assert!(!told.is_empty());
+        assert!(guesses.list(1_000, NOW).iter().all(|shown| !shown.account));
+    }
+
     // Rule 5: allow lists hold for prefixes, and end; proxies and loopback are never blocked
     #[test]
     fn some_networks_are_never_blocked() {
