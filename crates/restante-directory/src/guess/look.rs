@@ -196,6 +196,7 @@ mod tests {
                 Begun::Go(attempt) => {
                     guesses.end(attempt, Outcome::Wrong(Some(0)), now);
                     failed += 1;
+                    assert!(failed <= 50, "nothing blocks");
                 }
                 // The minute's part of it is over: what blocks then is the day's.
                 Begun::Blocked(wait) if wait > Duration::from_mins(1) => break wait,
